@@ -1,0 +1,176 @@
+// lacuna bench: a pattern's speed beside the machine's limit and the dense kernel's, in one run.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "bench/peak.h"
+#include "cli/bench_report.h"
+#include "cli/commands.h"
+#include "cli/errors.h"
+#include "cli/files.h"
+#include "cli/pattern_option.h"
+
+namespace lacuna {
+
+namespace {
+
+struct Options {
+    std::string pattern, phase = "prefill", out;
+    std::vector<int> tokens{1024, 4096}, head_dims{64};
+    int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
+    double min_time = 1;
+    bool words = false, no_dense = false, json = false;
+};
+
+ProblemSize size_of(const Options &o, int tokens, int head_dim) {
+    const int queries = o.queries > 0 ? o.queries : tokens;
+    const int kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
+    const int value_dim = o.value_dim > 0 ? o.value_dim : head_dim;
+    if (queries > tokens)
+        throw usage("--queries " + std::to_string(queries) + ": expected at most the " +
+                    std::to_string(tokens) + " of --tokens");
+    if (o.heads % kv_heads)
+        throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
+                    std::to_string(o.heads) + " of --heads");
+    return {o.batch, o.heads, kv_heads, queries, tokens, head_dim, value_dim, tokens - queries};
+}
+
+void refuse_beyond_memory(const ProblemSize &s) {
+    const double bytes = 4.0 * (static_cast<double>(s.rows()) + static_cast<double>(s.kv_rows())) *
+                         (s.head_dim + s.value_dim);
+    const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
+                          static_cast<double>(::sysconf(_SC_PAGESIZE));
+    if (bytes <= memory) return;
+    throw usage("--tokens " + std::to_string(s.k_tokens) + ": the tensors take " +
+                std::to_string(static_cast<int64_t>(bytes / 1e9)) +
+                " GB, more than this machine's memory");
+}
+
+std::vector<ProblemSize> sizes_of(const Options &o) {
+    std::vector<ProblemSize> sizes;
+    for (const int head_dim : o.head_dims)
+        for (const int tokens : o.tokens) {
+            sizes.push_back(size_of(o, tokens, head_dim));
+            refuse_beyond_memory(sizes.back());
+        }
+    return sizes;
+}
+
+std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator) {
+    std::normal_distribution<float> distribution;
+    std::vector<float> numbers(static_cast<size_t>(count));
+    for (float &x : numbers) x = distribution(generator);
+    return numbers;
+}
+
+struct RandomTensors {
+    explicit RandomTensors(const ProblemSize &s)
+        : generator(1),
+          q(normal_numbers(s.rows() * s.head_dim, generator)),
+          k(normal_numbers(s.kv_rows() * s.head_dim, generator)),
+          v(normal_numbers(s.kv_rows() * s.value_dim, generator)),
+          out(static_cast<size_t>(s.rows() * s.value_dim)) {}
+    Timed timed(Problem &problem) {
+        return {[&] { problem.attend(q.data(), k.data(), v.data(), out.data()); }, {}};
+    }
+    std::mt19937 generator;
+    std::vector<float> q, k, v, out;
+};
+
+BenchEntry bench_size(const Options &o, const lac_pattern &pattern, const ProblemSize &size) {
+    const KeepTest test = o.words ? KeepTest::kMaskWords : KeepTest::kCompiled;
+    Problem problem(pattern, size, o.threads, test);
+    std::optional<Problem> dense;
+    const char *all = pattern.bidi ? "bidi/dense" : "dense";
+    if (!o.no_dense) dense.emplace(lac::pattern(all), size, o.threads, test);
+    RandomTensors tensors(size);
+    std::vector<Timed> calls{tensors.timed(problem)};
+    if (dense) calls.push_back(tensors.timed(*dense));
+    double peak = 0;
+    measure(calls, o.rounds, o.min_time,
+            [&] { peak = std::max(peak, fma_peak_gflops(problem.tier(), o.threads)); });
+    return {canonical(pattern),
+            problem.kernel(),
+            problem.tier(),
+            size,
+            o.threads,
+            calls[0].samples,
+            dense ? std::optional(calls[1].samples) : std::nullopt,
+            problem.attended_pairs(),
+            peak,
+            problem.workspace_bytes(),
+            problem.plan_microseconds()};
+}
+
+void bench(const Options &o) {
+    if (o.phase == "decode")
+        throw usage("--phase decode: arrives with the KV cache; available is prefill");
+    if (o.phase != "prefill") throw usage("--phase " + o.phase + ": expected prefill");
+    if (!std::isfinite(o.min_time)) throw usage("--min-time: expected a number of seconds");
+    const lac_pattern pattern = parse_pattern_option(o.pattern);
+    const std::vector<ProblemSize> sizes = sizes_of(o);
+    std::vector<BenchEntry> entries;
+    if (!o.json) std::cout << table_header(canonical(pattern)) << std::endl;
+    for (const ProblemSize &size : sizes) {
+        entries.push_back(bench_size(o, pattern, size));
+        if (!o.json) std::cout << table_line(entries.back()) << std::endl;
+    }
+    const std::string json = google_benchmark_json(entries).dump(2) + "\n";
+    if (!o.out.empty()) write_file_atomically(o.out, json);
+    if (o.json) std::cout << json;
+}
+
+void add_shape_options(CLI::App &command, Options &o) {
+    constexpr int kMostHeads = 1 << 16;
+    command.add_option("--tokens", o.tokens, "keys of a sequence")
+        ->delimiter(',')
+        ->check(CLI::Range(1, LAC_MAX_TOKENS))
+        ->capture_default_str();
+    command.add_option("--queries", o.queries, "the last so many positions only")
+        ->check(CLI::Range(1, LAC_MAX_TOKENS));
+    command.add_option("--heads", o.heads, "query heads")
+        ->check(CLI::Range(1, kMostHeads))
+        ->capture_default_str();
+    command.add_option("--kv-heads", o.kv_heads, "key and value heads (as many)")
+        ->check(CLI::Range(1, kMostHeads));
+    command.add_option("--head-dim", o.head_dims, "head sizes")
+        ->delimiter(',')
+        ->check(CLI::Range(1, kMaxHeadDim))
+        ->capture_default_str();
+    command.add_option("--value-dim", o.value_dim, "the values' head size (as the keys')")
+        ->check(CLI::Range(1, kMaxHeadDim));
+    command.add_option("--batch", o.batch, "sequences")
+        ->check(CLI::Range(1, kMostHeads))
+        ->capture_default_str();
+}
+
+}  // namespace
+
+void add_bench(CLI::App &app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App *command = app.add_subcommand("bench", "Measure a pattern's kernel");
+    command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
+    add_shape_options(*command, *o);
+    command->add_option("--phase", o->phase, "prefill")->capture_default_str();
+    command->add_option("--threads", o->threads, "threads to attend with")
+        ->check(CLI::Range(1, LAC_MAX_THREADS))
+        ->capture_default_str();
+    command->add_option("--min-time", o->min_time, "seconds to measure each kernel for")
+        ->check(CLI::Range(0.0, 3600.0))
+        ->capture_default_str();
+    command->add_option("--rounds", o->rounds, "turns that peak, pattern and dense take")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    command->add_flag("--words", o->words, "mask words instead of the pattern compiled in");
+    command->add_flag("--no-dense", o->no_dense, "do not measure the dense kernel");
+    command->add_flag("--json", o->json, "print Google Benchmark's JSON");
+    command->add_option("--out", o->out, "write that JSON to this file as well");
+    command->callback([o] { bench(*o); });
+}
+
+}  // namespace lacuna

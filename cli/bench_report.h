@@ -1,0 +1,34 @@
+// What a benchmark found, as a table and in Google Benchmark's JSON format.
+#pragma once
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/measure.h"
+#include "cli/problem.h"
+
+namespace lacuna {
+
+struct BenchEntry {
+    std::string pattern, kernel, tier;
+    ProblemSize size;
+    int threads;
+    Samples samples;
+    std::optional<Samples> dense;
+    int64_t attended_pairs;  // of one query head of one sequence
+    double peak_gflops;      // 0: unknown
+    size_t workspace_bytes;
+    double plan_microseconds;
+
+    double gflops() const;
+    double ratio() const { return gflops() / peak_gflops; }  // of the peak
+    double speedup() const { return dense->percentile(0) / samples.percentile(0); }
+};
+
+std::string table_header(const std::string &pattern);
+std::string table_line(const BenchEntry &entry);
+
+nlohmann::ordered_json google_benchmark_json(const std::vector<BenchEntry> &entries);
+
+}  // namespace lacuna

@@ -1,0 +1,132 @@
+#include "cli/bundle.h"
+#include "runtime/cpu.h"
+
+namespace lacuna {
+
+namespace {
+
+std::string upper(std::string text) {
+    for (char &c : text) c = static_cast<char>(toupper(c));
+    return text;
+}
+
+std::string pattern_initialiser(const lac_pattern &p) {
+    std::string text = "{sizeof(lac_pattern), " + std::to_string(p.bidi) + ", " +
+                       std::to_string(p.atom_count) + ", {";
+    for (uint32_t i = 0; i < p.atom_count; i++) {
+        text += "{" + std::to_string(p.atom[i].kind) + ", {";
+        for (const int32_t arg : p.atom[i].arg) text += std::to_string(arg) + ", ";
+        text += "}}, ";
+    }
+    return text + "}}";
+}
+
+std::string declarations(const BundleFunctions &functions) {
+    std::map<std::string, std::string> types;
+    for (const auto &kernel : functions)
+        for (const VariantFunctions &f : kernel) {
+            types[f.pack_queries.symbol] = "PackQueriesFn";
+            types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
+            types[f.partial.symbol] =
+                f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
+            types[f.fold.symbol] = "FoldFn";
+            types[f.merge.symbol] = "MergeFn";
+        }
+    std::string text = "extern \"C\" {\n";
+    for (const auto &[symbol, type] : types)
+        text += "lacuna::Signature<lacuna::" + type + "> " + symbol + ";\n";
+    return text + "}\n";
+}
+
+std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunctions &f,
+                        const std::string &pattern) {
+    const Format &format = tier.format;
+    const int padded = padded_features(k.value_dim, format);
+    const auto number = [](int n) { return std::to_string(n) + ", "; };
+    std::string row = "    {\"" + std::string(tier.name) + "\", " +
+                      std::to_string(tier.cpu_features) + "u, " + number(format.panel_keys) +
+                      number(format.chunk) + number(format.plane) + number(tier.tile.rows) +
+                      number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
+                      number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern +
+                      ",\n     " + f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " +
+                      f.pack_values.symbol + ",\n     ";
+    row += k.pattern ? "nullptr, " + f.partial.symbol : f.partial.symbol + ", nullptr";
+    return row + ", " + f.fold.symbol + ", " + f.merge.symbol + "},\n";
+}
+
+}  // namespace
+
+BundleFunctions functions_of(const BundleRequest &request) {
+    BundleFunctions all;
+    for (const KernelSpec &k : request.kernels) {
+        all.emplace_back();
+        for (const Tier *t : request.tiers)
+            all.back().push_back(functions_of(request.name, k, request.target, *t));
+    }
+    return all;
+}
+
+std::string table_source(const BundleRequest &request, const BundleFunctions &functions) {
+    std::string variants, kernels;
+    for (size_t i = 0; i < request.kernels.size(); i++) {
+        const KernelSpec &k = request.kernels[i];
+        const std::string id = std::to_string(i);
+        const std::string pattern = k.pattern ? "&pattern_" + id : "nullptr";
+        if (k.pattern)
+            variants += "static const lac_pattern pattern_" + id + " = " +
+                        pattern_initialiser(*k.pattern) + ";\n";
+        variants += "static const lac_variant variants_" + id + "[] = {\n";
+        for (size_t t = 0; t < request.tiers.size(); t++)
+            variants += variant_row(k, *request.tiers[t], functions[i][t], pattern);
+        variants += "};\n";
+        kernels += "    {\"" + k.name() + "\", LAC_F32, " + std::to_string(k.head_dim) + ", " +
+                   std::to_string(k.value_dim) + ", " + pattern + ", variants_" + id + ", " +
+                   std::to_string(request.tiers.size()) + "},\n";
+    }
+    return "// The kernel table of bundle " + request.name + ".\n#include \"runtime/bundle.h\"\n\n" +
+           declarations(functions) + "\n" + variants +
+           "static const lac_kernel_entry kernels[] = {\n" + kernels + "};\n\n" +
+           "extern \"C\" const lac_bundle " + request.name + "_kernels;\n" +
+           "const lac_bundle " + request.name + "_kernels = {LAC_ABI_VERSION, \"" + request.name +
+           "\", kernels, " + std::to_string(request.kernels.size()) + "};\n";
+}
+
+std::string header_text(const BundleRequest &request) {
+    std::string list;
+    for (const KernelSpec &k : request.kernels) list += " *   " + k.name() + "\n";
+    const std::string guard = "LACUNA_BUNDLE_" + upper(request.name) + "_H";
+    return "/* Bundle " + request.name + " for " + request.triple + ". Kernels:\n" + list +
+           " */\n#ifndef " + guard + "\n#define " + guard +
+           "\n#include \"lacuna/lacuna.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
+           "extern const lac_bundle " + request.name +
+           "_kernels;\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+}
+
+std::string library_file(const BundleRequest &request) {
+    return std::string(request.target.platform->os) == "windows" ? request.name + ".lib"
+                                                                 : "lib" + request.name + ".a";
+}
+
+std::string cmake_config_text(const BundleRequest &request) {
+    const std::string target = request.name + "::" + request.name;
+    return "# find_package(" + request.name + " CONFIG) gives the target " + target + ".\n"
+           "if(TARGET " + target + ")\n  return()\nendif()\n"
+           "get_filename_component(_lacuna_root \"${CMAKE_CURRENT_LIST_DIR}/../../..\" ABSOLUTE)\n"
+           "find_package(Threads REQUIRED)\n"
+           "add_library(" + target + " STATIC IMPORTED)\n"
+           "set_target_properties(" + target + " PROPERTIES\n"
+           "  IMPORTED_LOCATION \"${_lacuna_root}/lib/" + library_file(request) + "\"\n"
+           "  INTERFACE_INCLUDE_DIRECTORIES \"${_lacuna_root}/include\"\n"
+           "  INTERFACE_LINK_LIBRARIES Threads::Threads)\n"
+           "unset(_lacuna_root)\n";
+}
+
+std::string pkg_config_text(const BundleRequest &request) {
+    const bool windows = std::string(request.target.platform->os) == "windows";
+    return "prefix=${pcfiledir}/../..\nlibdir=${prefix}/lib\nincludedir=${prefix}/include\n\n"
+           "Name: " + request.name + "\nDescription: attention kernels made by Lacuna for " +
+           request.triple + "\nVersion: " LACUNA_VERSION "\nCflags: -I${includedir}\n"
+           "Libs: -L${libdir} -l" + request.name + (windows ? "" : " -pthread") + "\n";
+}
+
+}  // namespace lacuna

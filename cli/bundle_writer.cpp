@@ -1,0 +1,110 @@
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "cli/bundle.h"
+#include "cli/embedded.h"
+#include "cli/errors.h"
+#include "cli/files.h"
+#include "cli/pattern_option.h"
+#include "cli/process.h"
+#include "cli/toolchain.h"
+
+namespace lacuna {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+
+namespace {
+
+ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k) {
+    ordered_json row{{"name", k.name()},
+                     {"dtype", k.dtype},
+                     {"head_dim", k.head_dim},
+                     {"value_dim", k.value_dim},
+                     {"pattern", k.pattern ? ordered_json(canonical(*k.pattern)) : nullptr},
+                     {"tiers", ordered_json::array()}};
+    for (const Tier *t : request.tiers) {
+        const Format &f = t->format;
+        const int scores = t->tile.rows * (f.chunk + 1) * f.panel_keys;
+        const int weights = t->tile.value_rows * (f.chunk + 1) * f.panel_keys;
+        const int rows = t->tile.value_rows * padded_features(k.value_dim, f);
+        row["tiers"].push_back({{"tier", t->name},
+                                {"panel_keys", f.panel_keys},
+                                {"chunk_panels", f.chunk},
+                                {"tile_rows", t->tile.rows},
+                                {"stack_bytes", (scores + weights + rows) * 4}});
+    }
+    return row;
+}
+
+// Copies objects under the names that the archive's members will have.
+std::vector<fs::path> collect_members(const fs::path &dir,
+                                      const std::map<std::string, fs::path> &objects) {
+    std::vector<fs::path> members;
+    fs::create_directories(dir);
+    for (const auto &[name, object] : objects) {
+        members.push_back(dir / (name + ".o"));
+        fs::copy_file(object, members.back(), fs::copy_options::overwrite_existing);
+    }
+    return members;
+}
+
+ordered_json file_hashes(const fs::path &root) {
+    std::vector<std::string> names;
+    for (const auto &entry : fs::recursive_directory_iterator(root))
+        if (entry.is_regular_file()) names.push_back(fs::relative(entry.path(), root).string());
+    std::sort(names.begin(), names.end());
+    ordered_json files = ordered_json::object();
+    for (const std::string &name : names) {
+        const std::string bytes = read_file((root / name).string());
+        files[name] = {{"bytes", bytes.size()}, {"sha256", sha256(bytes)}};
+    }
+    return files;
+}
+
+}  // namespace
+
+std::string write_bundle(const BundleRequest &request, const std::string &directory,
+                         const Progress &progress) {
+    StagedDirectory stage(directory);
+    const BundleFunctions functions = functions_of(request);
+    const std::vector<Function> wanted = unique_functions(functions);
+    size_t done = 0;
+    auto objects = compile_functions(request.target, wanted, [&](const std::string &symbol) {
+        progress.step(++done, wanted.size() + 1, symbol);
+    });
+    for (const auto &[name, object] : runtime_objects(*request.target.platform))
+        objects[name] = object;
+    objects[request.name + "_table"] = table_object(request, functions);
+    progress.step(wanted.size() + 1, wanted.size() + 1, "runtime");
+
+    const fs::path members = stage.path() / "members";
+    const fs::path library = stage.path() / "lib" / library_file(request);
+    fs::create_directories(library.parent_path());
+    write_archive(*request.target.platform, library, collect_members(members, objects));
+    fs::remove_all(members);
+    write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
+    for (const char *header : {"lacuna.h", "lacuna.hpp"})
+        write_file(stage.path() / "include/lacuna" / header,
+            embedded_file(std::string("runtime/include/lacuna/") + header));
+    write_file(stage.path() / "lib/cmake" / request.name / (request.name + "-config.cmake"),
+        cmake_config_text(request));
+    write_file(stage.path() / "lib/pkgconfig" / (request.name + ".pc"), pkg_config_text(request));
+
+    ordered_json manifest{{"lacuna", LACUNA_VERSION},
+                          {"halide", HALIDE_VERSION},
+                          {"abi_version", LAC_ABI_VERSION},
+                          {"name", request.name},
+                          {"target", request.triple},
+                          {"kernels", ordered_json::array()}};
+    for (const KernelSpec &k : request.kernels)
+        manifest["kernels"].push_back(kernel_json(request, k));
+    manifest["scratch_bytes_per_thread"] = 1 << 20;
+    manifest["files"] = file_hashes(stage.path());
+    const std::string text = manifest.dump(2) + "\n";
+    write_file(stage.path() / "manifest.json", text);
+    stage.commit();
+    return text;
+}
+
+}  // namespace lacuna

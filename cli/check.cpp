@@ -1,0 +1,87 @@
+#include "cli/check.h"
+
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <limits>
+
+#include "tests/oracle.h"
+
+namespace lacuna {
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+
+struct HeadAgreement {
+    double nmse, tolerance, max_abs_error, log_sum_exp_error, log_sum_exp_tolerance;
+    double excess() const {
+        return std::max(nmse / tolerance, log_sum_exp_error / log_sum_exp_tolerance);
+    }
+};
+
+// A non-finite result where the reference has a number is infinitely wrong.
+double error_of(double want, double got) {
+    if (want == got) return 0;
+    return std::isfinite(got) ? std::abs(got - want) : kInfinity;
+}
+
+HeadAgreement compare(const OracleOutput &reference, const float *out, const float *log_sum_exp) {
+    const double rounding = 8 * FLT_EPSILON * reference.largest_score;
+    HeadAgreement result{0, std::max(1e-12, rounding * rounding), 0, 0, 0};
+    std::vector<double> want, got;
+    for (size_t i = 0; i < reference.out.size(); i++) {
+        if (!std::isfinite(reference.out[i])) continue;
+        want.push_back(reference.out[i]);
+        got.push_back(out[i]);
+        result.max_abs_error = std::max(result.max_abs_error, error_of(want.back(), got.back()));
+    }
+    result.nmse = std::isfinite(result.max_abs_error) ? nmse(want, got) : kInfinity;
+    double largest = std::max(1.0, reference.largest_score);
+    for (size_t i = 0; i < reference.log_sum_exp.size(); i++) {
+        const double row = reference.log_sum_exp[i];
+        if (std::isnan(row) || row == kInfinity) continue;
+        if (std::isfinite(row)) largest = std::max(largest, std::abs(row));
+        result.log_sum_exp_error =
+            std::max(result.log_sum_exp_error, error_of(row, log_sum_exp[i]));
+    }
+    result.log_sum_exp_tolerance = 8 * FLT_EPSILON * largest;
+    return result;
+}
+
+}  // namespace
+
+Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern, double scale,
+                               double softcap, const std::vector<float> &out,
+                               const std::vector<float> &log_sum_exp) {
+    const ProblemSize &s = tensors.size;
+    Agreement worst;
+    double worst_excess = -1;
+    for (int64_t unit = 0; unit < int64_t{s.batch} * s.heads; unit++) {
+        const int64_t sequence = unit / s.heads, head = unit % s.heads;
+        const int64_t kv = sequence * s.kv_heads + head / (s.heads / s.kv_heads);
+        const OracleInput input{&pattern,    s.q_tokens, s.k_tokens, s.q_start, s.head_dim,
+                                s.value_dim, head,       scale,      softcap};
+        const OracleOutput reference =
+            oracle(input, &tensors.q.data[unit * s.q_tokens * s.head_dim],
+                   &tensors.k.data[kv * s.k_tokens * s.head_dim],
+                   &tensors.v.data[kv * s.k_tokens * s.value_dim]);
+        const HeadAgreement a = compare(reference, &out[unit * s.q_tokens * s.value_dim],
+                                        &log_sum_exp[unit * s.q_tokens]);
+        const double max_abs_error = std::max(worst.max_abs_error, a.max_abs_error);
+        if (a.excess() > worst_excess) {
+            worst = {a.nmse,
+                     a.tolerance,
+                     0,
+                     sequence,
+                     head,
+                     a.log_sum_exp_error,
+                     a.log_sum_exp_tolerance};
+            worst_excess = a.excess();
+        }
+        worst.max_abs_error = max_abs_error;
+    }
+    return worst;
+}
+
+}  // namespace lacuna

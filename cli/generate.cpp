@@ -1,0 +1,121 @@
+// lacuna generate: patterns, types and a triple in; a bundle out.
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iostream>
+#include <memory>
+
+#include "cli/bundle.h"
+#include "cli/commands.h"
+#include "cli/errors.h"
+#include "cli/files.h"
+#include "cli/pattern_option.h"
+
+namespace lacuna {
+
+namespace {
+
+struct Options {
+    std::string target = "host", spec, out, name = "lac", dtype = "f32";
+    std::vector<std::string> patterns, tiers;
+    std::vector<int> head_dims{64, 128};
+    int value_dim = 0;
+    bool json = false, quiet = false;
+};
+
+TargetInfo target_of(const std::string &triple) {
+    if (const auto target = find_target(triple)) return *target;
+    std::string known = "host";
+    for (const Platform &p : platforms()) known += std::string(", ") + p.examples;
+    throw unsupported("--target " + triple + ": not supported; supported are " + known);
+}
+
+std::vector<const Tier *> tiers_of(const TargetInfo &target,
+                                   const std::vector<std::string> &names) {
+    std::vector<const Tier *> tiers;
+    std::string known;
+    for (const Tier &t : *target.tiers) {
+        known += std::string(known.empty() ? "" : ", ") + t.name;
+        if (names.empty() || std::count(names.begin(), names.end(), t.name)) tiers.push_back(&t);
+    }
+    for (const std::string &name : names)
+        if (!find_tier(target, name))
+            throw usage("--tiers " + name + ": no such tier; this target has " + known);
+    return tiers;
+}
+
+std::vector<KernelSpec> kernels_of(const Options &o) {
+    if (!o.spec.empty()) return parse_spec(read_file(o.spec), o.spec);
+    std::vector<KernelSpec> kernels;
+    try {
+        for (const int d : o.head_dims) {
+            if (o.patterns.empty())
+                kernels.push_back(make_kernel(o.dtype, d, o.value_dim, std::nullopt, "--head-dim"));
+            for (const std::string &p : o.patterns)
+                kernels.push_back(make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p),
+                                              "--head-dim"));
+        }
+    } catch (const Failure &failure) {
+        throw usage(failure.what());
+    }
+    return kernels;
+}
+
+void check_name(const std::string &name) {
+    const auto letter = [](char c) { return isalnum(static_cast<unsigned char>(c)) || c == '_'; };
+    if (name.empty() || isdigit(static_cast<unsigned char>(name[0])) ||
+        !std::all_of(name.begin(), name.end(), letter))
+        throw usage("--name " + name + ": expected a C identifier");
+}
+
+// On a terminal one line that changes; elsewhere a line every tenth of the way.
+Progress progress_on_stderr(bool quiet) {
+    const bool terminal = isatty(STDERR_FILENO);
+    return {[=](size_t done, size_t total, const std::string &what) {
+        if (quiet) return;
+        if (terminal)
+            fprintf(stderr, "\r\033[K[%zu/%zu] %s%s", done, total, what.c_str(),
+                    done == total ? "\n" : "");
+        else if (done == total || done * 10 / total != (done - 1) * 10 / total)
+            fprintf(stderr, "[%zu/%zu] %s\n", done, total, what.c_str());
+    }};
+}
+
+void generate(const Options &o) {
+    check_name(o.name);
+    const TargetInfo target = target_of(o.target);
+    const BundleRequest request{o.name, o.target, target, tiers_of(target, o.tiers), kernels_of(o)};
+    const std::string manifest = write_bundle(request, o.out, progress_on_stderr(o.quiet));
+    if (o.json)
+        std::cout << manifest;
+    else
+        std::cout << o.out << ": " << request.kernels.size() << " kernels, "
+                  << request.tiers.size() << " tiers, " << library_file(request) << "\n";
+}
+
+}  // namespace
+
+void add_generate(CLI::App &app) {
+    auto o = std::make_shared<Options>();
+    CLI::App *sub = app.add_subcommand("generate", "Write a bundle of kernels for a target");
+    sub->add_option("--target", o->target, "Triple as clang writes it, or host")
+        ->capture_default_str();
+    sub->add_option("-o,--out", o->out, "Folder of the bundle; an earlier bundle is replaced")
+        ->required();
+    sub->add_option("--pattern", o->patterns, "Pattern to compile in; none: kernels for any")
+        ->expected(1)->take_all();
+    sub->add_option("--dtype", o->dtype, "Element type")->capture_default_str();
+    sub->add_option("--head-dim", o->head_dims, "Head sizes")->delimiter(',')
+        ->capture_default_str();
+    sub->add_option("--value-dim", o->value_dim, "V's head size when it is not K's");
+    sub->add_option("--tiers", o->tiers, "Only these tiers")->delimiter(',');
+    sub->add_option("--spec", o->spec, "JSON list of kernels instead of the options above");
+    sub->add_option("--name", o->name, "Name of library, header and symbol prefix")
+        ->capture_default_str();
+    sub->add_flag("--json", o->json, "Print the manifest");
+    sub->add_flag("--quiet", o->quiet, "No progress");
+    sub->callback([o] { generate(*o); });
+}
+
+}  // namespace lacuna

@@ -1,0 +1,97 @@
+#include "cli/kernel_jobs.h"
+
+#include <unistd.h>
+
+#include "Halide.h"
+#include "cli/cache.h"
+#include "cli/embedded.h"
+#include "cli/errors.h"
+#include "cli/pattern_option.h"
+#include "cli/process.h"
+
+namespace lacuna {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+std::string describe(const TargetInfo &target, const Function &f) {
+    std::string text = f.symbol + " " + f.generator + " " + target.platform->clang_triple + " " +
+                       halide_target(target, *f.tier).to_string();
+    for (const auto &[key, value] : f.params) text += " " + key + "=" + value;
+    return text;
+}
+
+// Compiles into a folder of its own and renames, so that the cache never holds half an object.
+void compile(const TargetInfo &target, const Function &f, const fs::path &object) {
+    const fs::path dir = object.string() + "." + std::to_string(getpid());
+    fs::create_directory(dir);
+    Halide::Internal::ExecuteGeneratorArgs args;
+    args.output_dir = dir.string();
+    args.output_types = {Halide::OutputFileType::object};
+    args.targets = {halide_target(target, *f.tier)};
+    args.generator_name = f.generator;
+    args.function_name = f.symbol;
+    args.generator_params = {f.params.begin(), f.params.end()};
+    try {
+        Halide::Internal::execute_generator(args);
+        for (const auto &entry : fs::directory_iterator(dir)) fs::rename(entry.path(), object);
+    } catch (...) {
+        fs::remove_all(dir);
+        throw;
+    }
+    fs::remove_all(dir);
+}
+
+}  // namespace
+
+std::vector<const Function *> VariantFunctions::all() const {
+    return {&pack_queries, &pack_keys, &pack_values, &partial, &fold, &merge};
+}
+
+VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
+                              const TargetInfo &target, const Tier &tier) {
+    const Tier &code = tier.shares ? *find_tier(target, tier.shares) : tier;
+    const std::string head = std::to_string(kernel.head_dim);
+    const std::string value = std::to_string(kernel.value_dim);
+    const auto make = [&](const std::string &generator, const std::string &types,
+                          std::map<std::string, std::string> params) {
+        params["triple"] = target.platform->clang_triple;
+        params["tier"] = code.name;
+        return Function{prefix + "_" + generator + "_" + types + "_" + code.name, generator,
+                        std::move(params), &code};
+    };
+    const auto for_head = [&](const char *g) {
+        return make(g, kernel.dtype + "_d" + head, {{"head_dim", head}});
+    };
+    const auto for_value = [&](const char *g) {
+        return make(g, kernel.dtype + "_d" + value, {{"value_dim", value}});
+    };
+    std::map<std::string, std::string> both{{"head_dim", head}, {"value_dim", value}};
+    if (kernel.pattern) both["pattern"] = canonical(*kernel.pattern);
+    Function partial = make("partial", kernel.types(), both);
+    if (kernel.pattern)
+        partial.symbol = prefix + "_partial_" + slug(*kernel.pattern) + "_" + kernel.types() + "_" +
+                         code.name;
+    return {for_head("pack_queries"), for_head("pack_keys"), for_value("pack_values"), partial,
+            for_value("fold"), for_value("merge")};
+}
+
+std::map<std::string, fs::path> compile_functions(
+    const TargetInfo &target, const std::vector<Function> &functions,
+    const std::function<void(const std::string &symbol)> &done) {
+    std::map<std::string, fs::path> objects;
+    std::vector<ForkedTask> tasks;
+    for (const Function &f : functions) {
+        const fs::path object = cached_object(describe(target, f));
+        if (!objects.emplace(f.symbol, object).second) continue;
+        if (fs::exists(object))
+            done(f.symbol);
+        else
+            tasks.push_back({f.symbol, [&target, &f, object] { compile(target, f, object); }});
+    }
+    run_forked(tasks, processors(), done);
+    return objects;
+}
+
+}  // namespace lacuna

@@ -1,0 +1,38 @@
+// From specs to compiled functions: which functions a bundle needs, and their compilation.
+#pragma once
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "cli/spec.h"
+#include "schedules/targets.h"
+
+namespace lacuna {
+
+// One Halide function, compiled for one tier.
+struct Function {
+    std::string symbol;  // "lac_partial_f32_d64_avx2"
+    std::string generator;
+    std::map<std::string, std::string> params;
+    const Tier *tier;
+};
+
+// The functions of one kernel on one tier, by role.
+struct VariantFunctions {
+    Function pack_queries, pack_keys, pack_values, partial, fold, merge;
+    std::vector<const Function *> all() const;
+};
+
+// Tiers that have code of their own are compiled; a tier that shares uses the other's functions.
+VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
+                              const TargetInfo &target, const Tier &tier);
+
+// Compiles what the cache does not hold, in parallel; `done` is told of each function.
+// Returns symbol -> object in the cache.
+std::map<std::string, std::filesystem::path> compile_functions(
+    const TargetInfo &target, const std::vector<Function> &functions,
+    const std::function<void(const std::string &symbol)> &done);
+
+}  // namespace lacuna

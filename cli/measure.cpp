@@ -1,0 +1,61 @@
+#include "cli/measure.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <ctime>
+#include <numeric>
+
+namespace lacuna {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// Of all threads of this process.
+double cpu_milliseconds() {
+    timespec time{};
+    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) * 1e3 + static_cast<double>(time.tv_nsec) * 1e-6;
+}
+
+double since(Clock::time_point start) {
+    return std::chrono::duration<double, std::milli>(Clock::now() - start).count();
+}
+
+void sample(Timed &timed, int least, double milliseconds) {
+    const double cpu = cpu_milliseconds();
+    const auto first = Clock::now();
+    for (int i = 0; i < least || since(first) < milliseconds; i++) {
+        const auto start = Clock::now();
+        timed.call();
+        timed.samples.add(since(start));
+    }
+    timed.samples.add_cpu(cpu_milliseconds() - cpu);
+}
+
+}  // namespace
+
+double Samples::percentile(double percent) const {
+    std::vector<double> sorted = ms_;
+    const double rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
+    const auto place = sorted.begin() + std::max<int64_t>(0, static_cast<int64_t>(rank) - 1);
+    std::nth_element(sorted.begin(), place, sorted.end());
+    return *place;
+}
+
+double Samples::mean() const {
+    return std::accumulate(ms_.begin(), ms_.end(), 0.0) / static_cast<double>(count());
+}
+
+void measure(std::vector<Timed> &calls, int rounds, double min_seconds,
+             const std::function<void()> &before_round) {
+    const int least = (kLeastSamples + rounds - 1) / rounds;
+    for (const Timed &timed : calls) timed.call();
+    for (int round = 0; round < rounds; round++) {
+        before_round();
+        for (Timed &timed : calls) sample(timed, least, 1e3 * min_seconds / rounds);
+    }
+}
+
+}  // namespace lacuna

@@ -1,0 +1,121 @@
+#include "cli/picture.h"
+
+#include <png.h>
+
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+
+#include "patterns/pattern.h"
+
+namespace lacuna {
+
+namespace {
+
+constexpr int64_t kLargestPng = 4096, kVisiblePng = 512;
+
+// A square, or the two of a half-block character.
+struct Cell {
+    int64_t kept = 0, area = 0;
+    bool none() const { return kept == 0; }
+    bool all() const { return kept == area; }
+};
+
+Cell cell_at(const Density &density, int64_t row, int64_t column) {
+    if (row >= density.rows) return {};
+    return {density.kept[row * density.columns + column], density.area(row, column)};
+}
+
+const char *half_block(const Cell &upper, const Cell &lower) {
+    const auto exact = [](const Cell &c) { return c.none() || c.all(); };
+    if (exact(upper) && exact(lower)) {
+        static const char *const kBlocks[] = {" ", "▄", "▀", "█"};
+        return kBlocks[(upper.none() ? 0 : 2) + (lower.none() ? 0 : 1)];
+    }
+    static const char *const kShades[] = {"░", "▒", "▓"};
+    return kShades[(upper.kept + lower.kept) * 3 / (upper.area + lower.area)];
+}
+
+char ascii_block(const Cell &cell) { return cell.none() ? '.' : cell.all() ? '#' : '+'; }
+
+// 255 is white: none kept. A square with a single kept pair is already visibly gray.
+png_byte gray(const Cell &cell) {
+    if (cell.none()) return 255;
+    return static_cast<png_byte>(215 - 215 * cell.kept / cell.area);
+}
+
+std::vector<png_byte> pixels_of(const Density &density, int64_t zoom) {
+    std::vector<png_byte> pixels;
+    pixels.reserve(density.rows * density.columns * zoom * zoom);
+    for (int64_t row = 0; row < density.rows * zoom; row++)
+        for (int64_t column = 0; column < density.columns; column++)
+            pixels.insert(pixels.end(), zoom, gray(cell_at(density, row / zoom, column)));
+    return pixels;
+}
+
+std::string encode(const std::vector<png_byte> &pixels, int64_t width, int64_t height) {
+    png_image image{};
+    image.version = PNG_IMAGE_VERSION;
+    image.format = PNG_FORMAT_GRAY;
+    image.width = static_cast<png_uint_32>(width);
+    image.height = static_cast<png_uint_32>(height);
+    png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(image);
+    std::string bytes(size, '\0');
+    if (!png_image_write_to_memory(&image, bytes.data(), &size, 0, pixels.data(), 0, nullptr))
+        throw std::runtime_error(std::string("libpng: ") + image.message);
+    bytes.resize(size);
+    return bytes;
+}
+
+}  // namespace
+
+Mask mask_of(const lac_pattern &pattern, int64_t queries, int64_t tokens) {
+    const auto keeps = [pattern, queries, tokens](int64_t head, int64_t query, int64_t key) {
+        return attends(pattern, head, tokens - queries + query, key, tokens);
+    };
+    return {queries, tokens, keeps};
+}
+
+int64_t Density::pairs() const { return std::accumulate(kept.begin(), kept.end(), int64_t{0}); }
+
+int64_t Density::area(int64_t row, int64_t column) const {
+    return std::min(cell, queries - row * cell) * std::min(cell, keys - column * cell);
+}
+
+Density density_of(const Mask &mask, int64_t cell) {
+    Density density{
+        mask.queries, mask.keys, cell, ceil_div(mask.queries, cell), ceil_div(mask.keys, cell), {}};
+    density.kept.resize(density.rows * density.columns);
+    for (int64_t query = 0; query < mask.queries; query++) {
+        int64_t *row = &density.kept[query / cell * density.columns];
+        for (int64_t key = 0; key < mask.keys; key++)
+            row[key / cell] += mask.keeps(mask.head, query, key);
+    }
+    return density;
+}
+
+std::string text_picture(const Density &density, bool ascii) {
+    std::string text;
+    for (int64_t row = 0; row < density.rows; row += ascii ? 1 : 2) {
+        std::string line;
+        for (int64_t column = 0; column < density.columns; column++) {
+            const Cell cell = cell_at(density, row, column);
+            if (ascii)
+                line += ascii_block(cell);
+            else
+                line += half_block(cell, cell_at(density, row + 1, column));
+        }
+        line.resize(line.find_last_not_of(' ') + 1);
+        text += line + '\n';
+    }
+    return text;
+}
+
+std::string png_picture(const Mask &mask) {
+    const int64_t longest = std::max(mask.queries, mask.keys);
+    const Density density = density_of(mask, ceil_div(longest, kLargestPng));
+    const int64_t zoom = std::max<int64_t>(1, ceil_div(kVisiblePng, longest));
+    return encode(pixels_of(density, zoom), density.columns * zoom, density.rows * zoom);
+}
+
+}  // namespace lacuna

@@ -1,0 +1,96 @@
+#include "cli/problem.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "cli/errors.h"
+#include "cli/host_bundle.h"
+#include "runtime/cpu.h"
+#include "schedules/targets.h"
+
+namespace lacuna {
+
+namespace {
+
+std::string tiers_here() {
+    std::string names;
+    for (const Tier &tier : *find_target("host")->tiers)
+        if ((tier.cpu_features & ~cpu_features()) == 0)
+            names += (names.empty() ? "" : ", ") + std::string(tier.name);
+    return names;
+}
+
+Failure no_tier() {
+    const char *pinned = std::getenv("LACUNA_TIER");
+    if (!pinned || !*pinned) return unsupported("this CPU runs no tier of its platform");
+    return usage(std::string("LACUNA_TIER=") + pinned + ": no tier that runs here; available are " +
+                 tiers_here());
+}
+
+Failure failure_of(const lac::Error &error) {
+    if (error.status == LAC_NO_TIER) return no_tier();
+    return bad_input(std::string("the runtime refused: ") + error.what());
+}
+
+}  // namespace
+
+Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, int32_t threads,
+                 KeepTest test)
+    : pattern_(pattern), size_(size), q_starts_(static_cast<size_t>(size.batch), size.q_start) {
+    shape_ = {sizeof(lac_shape), size.batch, size.heads, size.kv_heads,   size.q_tokens,
+              size.k_tokens,     nullptr,    nullptr,    q_starts_.data()};
+    const lac_request request = {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim,
+                                 &pattern_};
+    const auto compiled = test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
+    const lac_bundle *bundle =
+        host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
+    try {
+        attention_.emplace(*bundle, request, pattern_, shape_, threads);
+        if (threads > 1) pool_.emplace(threads);
+    } catch (const lac::Error &error) {
+        throw failure_of(error);
+    } catch (const std::bad_alloc &) {
+        throw bad_input("not enough memory for the plan and its workspace");
+    }
+}
+
+void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
+    const ProblemSize &s = size_;
+    args.size = sizeof(lac_args);
+    if (pool_) pool_->use_in(args);
+    try {
+        (*attention_)(lac::tensor(q, s.batch, s.heads, s.q_tokens, s.head_dim),
+                      lac::tensor(k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
+                      lac::tensor(v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
+                      lac::tensor(out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
+    } catch (const lac::Error &error) {
+        throw failure_of(error);
+    }
+}
+
+int64_t Problem::attended_pairs() const {
+    return lac_plan_attended_pairs(attention_->plan()) / size_.batch;
+}
+
+double Problem::plan_microseconds() const {
+    using Clock = std::chrono::steady_clock;
+    constexpr int kRuns = 5;
+    const lac_kernel &kernel = attention_->kernel();
+    size_t bytes = 0;
+    lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
+    const lac::Memory memory(bytes);
+    double best = 0;
+    for (int i = 0; i < kRuns; i++) {
+        const auto start = Clock::now();
+        const lac_plan *plan = nullptr;
+        lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
+        lac::check(
+            lac_plan_init(&kernel, &pattern_, &shape_, memory.data(), memory.bytes(), &plan));
+        const std::chrono::duration<double, std::micro> elapsed = Clock::now() - start;
+        best = i == 0 ? elapsed.count() : std::min(best, elapsed.count());
+    }
+    return best;
+}
+
+}  // namespace lacuna

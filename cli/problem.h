@@ -1,0 +1,48 @@
+// One attention problem on this machine: kernel, plan, workspace and threads, ready to be called.
+#pragma once
+#include <optional>
+#include <string>
+
+#include "cli/spec.h"
+#include "runtime/include/lacuna/lacuna.hpp"
+
+namespace lacuna {
+
+// Tensors in C order, [batch, heads, tokens, features]; all sequences have the same lengths.
+struct ProblemSize {
+    int32_t batch, heads, kv_heads, q_tokens, k_tokens, head_dim, value_dim;
+    int32_t q_start;  // position of every sequence's first query
+
+    int64_t rows() const { return int64_t{batch} * heads * q_tokens; }
+    int64_t kv_rows() const { return int64_t{batch} * kv_heads * k_tokens; }
+};
+
+enum class KeepTest { kMaskWords, kCompiled };
+
+class Problem {
+public:
+    // Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist
+    // or the runtime refuses the size.
+    Problem(const lac_pattern &pattern, const ProblemSize &size, int32_t threads, KeepTest test);
+    Problem(const Problem &) = delete;
+    Problem &operator=(const Problem &) = delete;
+
+    // Data of size's shapes; of args, only scale, softcap and log_sum_exp are used.
+    void attend(float *q, float *k, float *v, float *out, lac_args args = {});
+
+    std::string kernel() const { return lac_kernel_name(&attention_->kernel()); }
+    std::string tier() const { return lac_kernel_tier(&attention_->kernel()); }
+    int64_t attended_pairs() const;  // of one query head of one sequence
+    size_t workspace_bytes() const { return attention_->workspace_bytes(); }
+    double plan_microseconds() const;  // the best of a few runs
+
+private:
+    lac_pattern pattern_;
+    ProblemSize size_;
+    std::vector<int32_t> q_starts_;
+    lac_shape shape_;
+    std::optional<lac::Pool> pool_;
+    std::optional<lac::Attention> attention_;
+};
+
+}  // namespace lacuna

@@ -1,0 +1,198 @@
+// lacuna run: attention over tensors in files.
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "cli/check.h"
+#include "cli/commands.h"
+#include "cli/errors.h"
+#include "cli/pattern_option.h"
+
+namespace lacuna {
+
+namespace {
+
+struct Options {
+    std::string pattern, q, k, v, out, log_sum_exp;
+    std::optional<int64_t> q_start;
+    std::optional<double> scale;
+    double softcap = 0;
+    int threads = 1;
+    bool check = false, compiled = false, json = false;
+};
+
+struct Outcome {
+    Array out, log_sum_exp;
+    std::string kernel, tier;
+    int64_t kept_pairs;
+    double milliseconds;
+    std::optional<Agreement> agreement;
+};
+
+std::string shortest(double value) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.3g", value);
+    return text;
+}
+
+// Numbers as the kernel sees them, in f32. A scale of 0 is the runtime's word for "not given".
+lac_args settings_of(const Options &options) {
+    lac_args args{};
+    args.scale = static_cast<float>(options.scale.value_or(0));
+    args.softcap = static_cast<float>(options.softcap);
+    if (options.scale && (!std::isfinite(args.scale) || args.scale == 0))
+        throw usage("--scale " + shortest(*options.scale) +
+                    ": expected a finite float32 other than 0");
+    if (!std::isfinite(args.softcap) || args.softcap < 0)
+        throw usage("--softcap " + shortest(options.softcap) +
+                    ": expected 0 (none) or a finite float32 above");
+    return args;
+}
+
+void place_queries(const Options &options, ProblemSize &size) {
+    const int64_t last = int64_t{size.k_tokens} - size.q_tokens;
+    const int64_t start = options.q_start.value_or(last);
+    if (start < 0 || start > last)
+        throw usage("--q-start " + std::to_string(start) + ": expected 0 to " +
+                    std::to_string(last) + " (" + options.k + " has " +
+                    std::to_string(size.k_tokens) + " tokens, " + options.q + " " +
+                    std::to_string(size.q_tokens) + ")");
+    size.q_start = static_cast<int32_t>(start);
+}
+
+// Rows that are never written show as NaN.
+Array unwritten(std::vector<int64_t> shape, int64_t elements) {
+    constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+    return {std::move(shape), std::vector<float>(static_cast<size_t>(elements), kNaN)};
+}
+
+Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tensors,
+               const lac_args &settings) {
+    const ProblemSize &size = tensors.size;
+    Problem problem(pattern, size, options.threads,
+                    options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords);
+    Outcome outcome{unwritten(tensors.row_shape(size.value_dim), size.rows() * size.value_dim),
+                    unwritten(tensors.row_shape(0), size.rows()),
+                    problem.kernel(),
+                    problem.tier(),
+                    problem.attended_pairs(),
+                    0,
+                    std::nullopt};
+    lac_args args = settings;
+    if (options.check || !options.log_sum_exp.empty())
+        args.log_sum_exp = outcome.log_sum_exp.data.data();
+    const auto start = std::chrono::steady_clock::now();
+    problem.attend(tensors.q.data.data(), tensors.k.data.data(), tensors.v.data.data(),
+                   outcome.out.data.data(), args);
+    const std::chrono::duration<double, std::milli> elapsed =
+        std::chrono::steady_clock::now() - start;
+    outcome.milliseconds = elapsed.count();
+    return outcome;
+}
+
+void print_line(const Options &options, const Outcome &o) {
+    std::cout << options.out << ": shape (";
+    for (size_t i = 0; i < o.out.shape.size(); i++) std::cout << (i ? ", " : "") << o.out.shape[i];
+    std::cout << "), " << o.tier << ", " << o.kept_pairs << " kept pairs a head, "
+              << shortest(o.milliseconds) << " ms";
+    if (o.agreement)
+        std::cout << ", NMSE " << shortest(o.agreement->nmse) << " (at most "
+                  << shortest(o.agreement->tolerance) << "), largest error "
+                  << shortest(o.agreement->max_abs_error);
+    std::cout << '\n';
+}
+
+void print_json(const Options &options, const lac_pattern &pattern, const ProblemSize &size,
+                const Outcome &o) {
+    nlohmann::ordered_json json = {{"output", options.out},
+                                   {"shape", o.out.shape},
+                                   {"pattern", canonical(pattern)},
+                                   {"kernel", o.kernel},
+                                   {"tier", o.tier},
+                                   {"threads", options.threads},
+                                   {"batch", size.batch},
+                                   {"heads", size.heads},
+                                   {"kv_heads", size.kv_heads},
+                                   {"q_tokens", size.q_tokens},
+                                   {"k_tokens", size.k_tokens},
+                                   {"q_start", size.q_start},
+                                   {"head_dim", size.head_dim},
+                                   {"value_dim", size.value_dim},
+                                   {"kept_pairs", o.kept_pairs},
+                                   {"ms", o.milliseconds}};
+    if (!options.log_sum_exp.empty()) json["log_sum_exp"] = options.log_sum_exp;
+    if (o.agreement) {
+        json["nmse"] = o.agreement->nmse;
+        json["tolerance"] = o.agreement->tolerance;
+        json["max_abs_error"] = o.agreement->max_abs_error;
+        json["log_sum_exp_error"] = o.agreement->log_sum_exp_error;
+        json["agrees"] = o.agreement->holds();
+    }
+    std::cout << json.dump(2) << '\n';
+}
+
+void report_disagreement(const Options &options, const Agreement &a) {
+    const std::string where = " in head " + std::to_string(a.head) + " of sequence " +
+                              std::to_string(a.sequence) + " exceeds the tolerance ";
+    if (a.nmse > a.tolerance)
+        throw Failure(kFinding,
+                      options.out + ": NMSE " + shortest(a.nmse) + where + shortest(a.tolerance));
+    throw Failure(kFinding, options.out + ": log-sum-exp error " + shortest(a.log_sum_exp_error) +
+                                where + shortest(a.log_sum_exp_tolerance));
+}
+
+void run(const Options &options) {
+    const lac_pattern pattern = parse_pattern_option(options.pattern);
+    const lac_args settings = settings_of(options);
+    if (options.log_sum_exp == options.out)
+        throw usage("--log-sum-exp " + options.out + ": is the output's own name");
+    Tensors tensors = read_tensors(options.q, options.k, options.v);
+    place_queries(options, tensors.size);
+    Outcome outcome = attend(options, pattern, tensors, settings);
+    if (options.check) {
+        const double scale = options.scale ? settings.scale : 1 / std::sqrt(tensors.size.head_dim);
+        outcome.agreement = check_against_oracle(tensors, pattern, scale, settings.softcap,
+                                                 outcome.out.data, outcome.log_sum_exp.data);
+    }
+    // The output comes last: where it is, all of it is.
+    if (!options.log_sum_exp.empty()) write_npy(options.log_sum_exp, outcome.log_sum_exp);
+    write_npy(options.out, outcome.out);
+    options.json ? print_json(options, pattern, tensors.size, outcome)
+                 : print_line(options, outcome);
+    if (outcome.agreement && !outcome.agreement->holds())
+        report_disagreement(options, *outcome.agreement);
+}
+
+}  // namespace
+
+void add_run(CLI::App &app) {
+    const auto o = std::make_shared<Options>();
+    CLI::App *command = app.add_subcommand("run", "Attend over tensors in .npy files");
+    command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
+    command->add_option("--q", o->q, "queries, float32 [heads, tokens, head_dim] or a batch of it")
+        ->required();
+    command->add_option("--k", o->k, "keys; their heads divide the queries'")->required();
+    command->add_option("--v", o->v, "values; their head_dim may be another")->required();
+    command->add_option("-o,--out", o->out, "output, a row of values for every query")->required();
+    command->add_option("--q-start", o->q_start,
+                        "position of the first query (so that the last is the last key's)");
+    command->add_option("--scale", o->scale, "of the scores (1/sqrt(head_dim))");
+    command->add_option("--softcap", o->softcap, "scores become c tanh(score / c); 0: none")
+        ->capture_default_str();
+    command->add_option("--threads", o->threads, "threads to attend with")
+        ->check(CLI::Range(1, LAC_MAX_THREADS))
+        ->capture_default_str();
+    command->add_option("--log-sum-exp", o->log_sum_exp, "write every row's log-sum-exp here");
+    command->add_flag("--check", o->check,
+                      "compare with a float64 reference; exit 1 if it differs");
+    command->add_flag("--compiled", o->compiled, "compile the pattern into the kernel");
+    command->add_flag("--json", o->json, "print what was done as JSON");
+    command->callback([o] { run(*o); });
+}
+
+}  // namespace lacuna

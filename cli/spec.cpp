@@ -1,0 +1,110 @@
+#include "cli/spec.h"
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "cli/embedded.h"
+#include "cli/errors.h"
+#include "cli/pattern_option.h"
+
+namespace lacuna {
+
+using nlohmann::json;
+
+namespace {
+
+int dimension(const json &value, const std::string &where) {
+    if (!value.is_number_integer())
+        throw bad_input(where + " is " + value.dump() + ", expected a whole number");
+    return value.get<int>();
+}
+
+std::optional<lac_pattern> pattern_of(const json &row, const std::string &where) {
+    if (!row.contains("pattern")) return std::nullopt;
+    if (!row["pattern"].is_string())
+        throw bad_input(where + ".pattern is " + row["pattern"].dump() + ", expected a text");
+    try {
+        return parse_pattern_option(row["pattern"].get<std::string>(), where + ".pattern");
+    } catch (const Failure &failure) {
+        throw bad_input(failure.what());
+    }
+}
+
+void add_row(const json &row, const std::string &where, std::vector<KernelSpec> &kernels) {
+    static const std::set<std::string> known{"dtype", "head_dim", "value_dim", "pattern"};
+    if (!row.is_object()) throw bad_input(where + " is " + row.dump() + ", expected an object");
+    for (const auto &[key, value] : row.items())
+        if (!known.count(key))
+            throw bad_input(where + " has '" + key +
+                            "', expected dtype, head_dim, value_dim or pattern");
+    if (!row.contains("head_dim")) throw bad_input(where + " has no head_dim");
+    const json dims = row["head_dim"].is_array() ? row["head_dim"] : json{row["head_dim"]};
+    const json dtype = row.value("dtype", json("f32"));
+    if (!dtype.is_string()) throw bad_input(where + ".dtype is no text");
+    const auto pattern = pattern_of(row, where);
+    for (const json &d : dims) {
+        const int head_dim = dimension(d, where + ".head_dim");
+        const int value_dim =
+            row.contains("value_dim") ? dimension(row["value_dim"], where + ".value_dim") : 0;
+        kernels.push_back(
+            make_kernel(dtype.get<std::string>(), head_dim, value_dim, pattern, where));
+    }
+}
+
+}  // namespace
+
+KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
+                       const std::optional<lac_pattern> &pattern, const std::string &where) {
+    if (value_dim == 0) value_dim = head_dim;
+    if (dtype != "f32") throw bad_input(where + ": dtype '" + dtype + "', expected f32");
+    for (const int d : {head_dim, value_dim})
+        if (d < 1 || d > kMaxHeadDim)
+            throw bad_input(where + ": head size " + std::to_string(d) + ", expected 1 to " +
+                            std::to_string(kMaxHeadDim));
+    return {dtype, head_dim, value_dim, pattern};
+}
+
+std::string KernelSpec::types() const {
+    const std::string dims =
+        std::to_string(head_dim) + (value_dim == head_dim ? "" : "x" + std::to_string(value_dim));
+    return dtype + "_d" + dims;
+}
+
+std::string KernelSpec::name() const {
+    return "lac_attention_" + (pattern ? slug(*pattern) + "_" : "") + types();
+}
+
+std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &name) {
+    json spec;
+    try {
+        spec = json::parse(text);
+    } catch (const json::parse_error &error) {
+        throw bad_input(name + ": " + error.what());
+    }
+    if (!spec.is_object() || !spec.contains("kernels") || !spec["kernels"].is_array() ||
+        spec["kernels"].empty())
+        throw bad_input(name + ": expected an object with a list \"kernels\" of at least one row");
+    std::vector<KernelSpec> kernels;
+    int index = 0;
+    for (const json &row : spec["kernels"])
+        add_row(row, name + ": kernels[" + std::to_string(index++) + "]", kernels);
+    std::set<std::string> names;
+    for (const KernelSpec &k : kernels)
+        if (!names.insert(k.name()).second)
+            throw bad_input(name + ": kernel " + k.name() + " is listed twice");
+    return kernels;
+}
+
+const std::vector<KernelSpec> &builtin_spec() {
+    static const std::vector<KernelSpec> spec =
+        parse_spec(std::string(embedded_file("kernels.json")), "kernels.json");
+    return spec;
+}
+
+std::vector<std::string> builtin_kernel_names() {
+    std::vector<std::string> names;
+    for (const KernelSpec &k : builtin_spec()) names.push_back(k.name());
+    return names;
+}
+
+}  // namespace lacuna

@@ -1,0 +1,80 @@
+#include "cli/toolchain.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <sstream>
+
+#include "cli/errors.h"
+#include "cli/process.h"
+
+namespace lacuna {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// Freestanding: no header of the platform and none of the C++ library. Without math errno a square
+// root is an instruction instead of a call into libm.
+constexpr const char *kCompileOptions[] = {
+    "-std=c++17", "-O2", "-ffreestanding", "-nostdinc++", "-fno-exceptions", "-fno-rtti",
+    "-fno-math-errno", "-fno-ident", "-ffunction-sections", "-fno-asynchronous-unwind-tables"};
+
+bool in_path(const std::string &program) {
+    const char *path = std::getenv("PATH");
+    std::istringstream dirs(path ? path : "");
+    for (std::string dir; std::getline(dirs, dir, ':');)
+        if (access((dir + "/" + program).c_str(), X_OK) == 0) return true;
+    return false;
+}
+
+std::string find_program(const char *variable, const std::vector<std::string> &names) {
+    if (const char *chosen = std::getenv(variable); chosen && *chosen) return chosen;
+    for (const std::string &name : names)
+        if (in_path(name)) return name;
+    throw bad_input("found none of " + names.front() + ", " + names.back() +
+                    " in PATH; install it or set " + variable);
+}
+
+void check(const Finished &finished, const std::string &what) {
+    if (finished.exit_code == 0) return;
+    throw Failure(finished.exit_code == 127 ? kBadInput : kInternal,
+                  what + " failed (exit " + std::to_string(finished.exit_code) +
+                      "): " + finished.output);
+}
+
+}  // namespace
+
+std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
+std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", "llvm-ar"}); }
+
+void compile_source(const Platform &platform, const fs::path &source, const fs::path &include,
+                    const fs::path &object) {
+    const std::string root = include.string();
+    std::vector<std::string> command{clang_program(), std::string("--target=") +
+                                                          platform.clang_triple};
+    for (const char *option : kCompileOptions) command.push_back(option);
+    if (platform.halide_os != Halide::Target::Windows) command.push_back("-fPIC");
+    for (const std::string &option :
+         {"-ffile-prefix-map=" + root + "=.", "-I" + root, "-I" + root + "/runtime/include",
+          std::string("-c"), source.string(), std::string("-o"), object.string()})
+        command.push_back(option);
+    check(run_process(command), "compiling " + source.filename().string());
+}
+
+void link_shared(const std::vector<fs::path> &objects, const fs::path &library) {
+    std::vector<std::string> command{clang_program(), "-shared", "-nostdlib++", "-o",
+                                     library.string()};
+    for (const fs::path &o : objects) command.push_back(o.string());
+    check(run_process(command), "linking " + library.filename().string());
+}
+
+void write_archive(const Platform &platform, const fs::path &library,
+                   const std::vector<fs::path> &objects) {
+    std::vector<std::string> command{archive_program(), std::string("--format=") + platform.archive,
+                                     "rcsD", library.string()};
+    for (const fs::path &o : objects) command.push_back(o.string());
+    check(run_process(command), "archiving " + library.filename().string());
+}
+
+}  // namespace lacuna

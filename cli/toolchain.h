@@ -1,0 +1,27 @@
+// The compiler and archiver that generate calls: clang compiles the freestanding runtime for any
+// triple without an SDK, llvm-ar writes every platform's archive format.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "schedules/targets.h"
+
+namespace lacuna {
+
+std::string clang_program();    // $LACUNA_CLANG, else clang++-19, else clang++
+std::string archive_program();  // $LACUNA_AR, else llvm-ar-19, else llvm-ar
+
+// Compiles a C++ source for the platform; `include` holds the embedded headers.
+void compile_source(const Platform &platform, const std::filesystem::path &source,
+                    const std::filesystem::path &include, const std::filesystem::path &object);
+
+// A shared library for this machine.
+void link_shared(const std::vector<std::filesystem::path> &objects,
+                 const std::filesystem::path &library);
+
+// One static library, members in the given order, without dates or owners.
+void write_archive(const Platform &platform, const std::filesystem::path &library,
+                   const std::vector<std::filesystem::path> &objects);
+
+}  // namespace lacuna

@@ -1,0 +1,67 @@
+# lacuna_add_kernels(<target> [NAME n] [TARGET triple] [SPEC file] [PATTERN p…] [HEAD_DIM d…]
+#                    [VALUE_DIM d] [DTYPE t] [TIERS t…])
+#
+# Runs `lacuna generate` when the app is built and makes <target>, a static library with its
+# headers, to link against. The app's own toolchain needs neither Halide nor LLVM: only the tool,
+# which LACUNA_PROGRAM names or the PATH holds. CMake 3.16 is enough.
+function(lacuna_add_kernels target)
+  cmake_parse_arguments(ARG "" "NAME;TARGET;SPEC;VALUE_DIM;DTYPE" "PATTERN;HEAD_DIM;TIERS" ${ARGN})
+  if(ARG_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "lacuna_add_kernels: unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
+  endif()
+  if(NOT ARG_NAME)
+    set(ARG_NAME lac)
+  endif()
+  if(TARGET lacuna)
+    set(program $<TARGET_FILE:lacuna>)
+    set(program_dependency lacuna)
+  else()
+    find_program(LACUNA_PROGRAM lacuna REQUIRED)
+    set(program ${LACUNA_PROGRAM})
+    set(program_dependency ${LACUNA_PROGRAM})
+  endif()
+
+  set(options --name ${ARG_NAME} --quiet)
+  foreach(pattern IN LISTS ARG_PATTERN)
+    list(APPEND options --pattern ${pattern})
+  endforeach()
+  foreach(key HEAD_DIM TIERS)
+    if(ARG_${key})
+      string(REPLACE ";" "," value "${ARG_${key}}")
+      string(REPLACE "_" "-" option "${key}")
+      string(TOLOWER "--${option}" option)
+      list(APPEND options ${option} ${value})
+    endif()
+  endforeach()
+  foreach(key TARGET VALUE_DIM DTYPE)
+    if(ARG_${key})
+      string(REPLACE "_" "-" option "${key}")
+      string(TOLOWER "--${option}" option)
+      list(APPEND options ${option} ${ARG_${key}})
+    endif()
+  endforeach()
+  set(depends ${program_dependency})
+  if(ARG_SPEC)
+    get_filename_component(spec ${ARG_SPEC} ABSOLUTE)
+    list(APPEND options --spec ${spec})
+    list(APPEND depends ${spec})
+  endif()
+
+  set(dir ${CMAKE_CURRENT_BINARY_DIR}/${target}-bundle)
+  set(library ${dir}/lib/lib${ARG_NAME}.a)
+  if(ARG_TARGET MATCHES "windows|mingw")
+    set(library ${dir}/lib/${ARG_NAME}.lib)
+  endif()
+  add_custom_command(
+    OUTPUT ${library}
+    COMMAND ${program} generate ${options} --out ${dir}
+    DEPENDS ${depends}
+    COMMENT "Generating kernels ${ARG_NAME}"
+    VERBATIM)
+  add_custom_target(${target}-generate DEPENDS ${library})
+  find_package(Threads REQUIRED)
+  add_library(${target} INTERFACE)
+  add_dependencies(${target} ${target}-generate)
+  target_include_directories(${target} INTERFACE ${dir}/include)
+  target_link_libraries(${target} INTERFACE ${library} Threads::Threads)
+endfunction()

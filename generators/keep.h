@@ -1,0 +1,24 @@
+// The keep test in its two forms. Both say the same of every pair, bit for bit (keep_test.cpp).
+#pragma once
+#include <functional>
+
+#include "Halide.h"
+#include "patterns/pattern.h"
+
+namespace lacuna {
+
+// True when the key in lane ki of an item's edge panel counts for row r. Arguments: lane, row,
+// index of the edge panel in the item's list, item.
+using KeepTest = std::function<Halide::Expr(const Halide::Var &ki, const Halide::Var &r,
+                                            const Halide::Expr &edge, const Halide::Var &item)>;
+
+// words(row, edge, item): bit ki is set when the key counts.
+KeepTest keep_by_words(const Halide::Func &words);
+
+// The pattern's own attends(), inlined. positions(row, item): q of each row; first_keys(edge,
+// item): k of lane 0; lanes are key_step apart; `segment` owns the panels.
+KeepTest keep_by_pattern(const lac_pattern &pattern, const Halide::Func &positions,
+                         const Halide::Func &first_keys, const Halide::Expr &key_step,
+                         const Halide::Expr &segment, const Halide::Expr &tokens);
+
+}  // namespace lacuna

@@ -1,0 +1,263 @@
+// The generators: one per kernel operation. Each ties algorithm, format and schedule together.
+#include <stdexcept>
+
+#include "Halide.h"
+#include "generators/merge.h"
+#include "generators/pack.h"
+#include "generators/partial.h"
+#include "schedules/targets.h"
+
+namespace lacuna {
+
+using namespace Halide;
+
+namespace {
+
+template <class Buffer> void fix(Buffer &b, int dim, int extent, int stride) {
+    b.dim(dim).set_bounds(0, extent).set_stride(stride);
+}
+template <class Buffer> void start_at_zero(Buffer &b) {
+    for (int i = 0; i < b.dimensions(); i++) b.dim(i).set_min(0);
+}
+
+// What every generator needs to know of its target.
+template <class T> class Kernel : public Generator<T> {
+public:
+    GeneratorParam<std::string> triple{"triple", "host"};
+    GeneratorParam<std::string> tier_name{"tier", "sse41"};
+
+protected:
+    const Tier &tier() const {
+        const auto target = find_target(triple);
+        if (!target) throw std::invalid_argument("unknown triple " + triple.value());
+        const Tier *tier = find_tier(*target, tier_name);
+        if (!tier) throw std::invalid_argument("unknown tier " + tier_name.value());
+        return *tier;
+    }
+};
+
+class PackQueries : public Kernel<PackQueries> {
+public:
+    GeneratorParam<int> head_dim{"head_dim", 64};
+    Input<Buffer<float, 1>> source{"source"};
+    Input<Buffer<int32_t, 1>> offset{"offset"};
+    Input<int> rows{"rows"};
+    Input<float> scale{"scale"};
+    Output<Buffer<float, 2>> packed{"packed"};
+    Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
+
+    void generate() {
+        auto s = pack_queries(source, offset, source.dim(0).extent(), rows, scale, head_dim);
+        packed = s.packed;
+        nonfinite = s.nonfinite;
+        start_at_zero(source);
+        start_at_zero(offset);
+        fix(packed, 0, head_dim, 1);
+        packed.dim(1).set_min(0).set_stride(head_dim);
+        fix(nonfinite, 0, 1, 1);
+        tier().schedule->queries(s, tier().tile, tier().format.lanes);
+    }
+};
+
+class PackKeys : public Kernel<PackKeys> {
+public:
+    GeneratorParam<int> head_dim{"head_dim", 64};
+    Input<Buffer<float, 2>> source{"source"};
+    Input<int> keys{"keys"};
+    Output<Buffer<float, 3>> packed{"packed"};
+    Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
+
+    void generate() {
+        const Format &f = tier().format;
+        auto s = pack_keys(source, keys, head_dim, f);
+        packed = s.packed;
+        nonfinite = s.nonfinite;
+        fix(source, 0, head_dim, 1);
+        source.dim(1).set_min(0);
+        fix(packed, 0, f.panel_keys, 1);
+        fix(packed, 1, head_dim, f.panel_keys);
+        packed.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
+        nonfinite.dim(0).set_min(0);
+        tier().schedule->keys(s, tier().tile, f.lanes);
+    }
+};
+
+class PackValues : public Kernel<PackValues> {
+public:
+    GeneratorParam<int> value_dim{"value_dim", 64};
+    Input<Buffer<float, 2>> source{"source"};
+    Input<int> keys{"keys"};
+    Output<Buffer<float, 4>> packed{"packed"};
+    Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
+
+    void generate() {
+        const Format &f = tier().format;
+        auto s = pack_values(source, keys, value_dim, f);
+        packed = s.packed;
+        nonfinite = s.nonfinite;
+        fix(source, 0, value_dim, 1);
+        source.dim(1).set_min(0);
+        fix(packed, 0, f.plane, 1);
+        fix(packed, 1, f.panel_keys, f.plane);
+        packed.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
+        packed.dim(3).set_bounds(0, s.planes);
+        nonfinite.dim(0).set_min(0);
+        tier().schedule->values(s, tier().tile, f.lanes);
+    }
+};
+
+class Partial : public Kernel<Partial> {
+public:
+    GeneratorParam<int> head_dim{"head_dim", 64};
+    GeneratorParam<int> value_dim{"value_dim", 64};
+    GeneratorParam<std::string> pattern{"pattern", ""};  // empty: mask words
+    Input<Buffer<float, 3>> queries{"queries"};
+    Input<Buffer<float, 3>> keys{"keys"};
+    Input<Buffer<float, 4>> values{"values"};
+    Input<Buffer<int32_t, 2>> panels{"panels"};
+    Input<Buffer<int32_t, 1>> tiles{"tiles"};
+    Input<Buffer<int32_t, 2>> edges{"edges"};
+    Input<int> slots{"slots"};
+    Input<int> edge_count{"edge_count"};
+    Input<float> softcap{"softcap"};
+    Input<bool> careful{"careful"};
+    // One buffer says which rows and keys meet: words(row, edge, item), or, with a compiled
+    // pattern, positions(row, item) and first_keys(edge, item).
+    Input<Buffer<uint32_t, 3>> *words = nullptr;
+    Input<Buffer<int32_t, 2>> *positions = nullptr, *first_keys = nullptr;
+    Input<int> *key_step = nullptr, *segment = nullptr, *tokens = nullptr;
+    Output<Buffer<float, 3>> out{"out"};
+
+    void configure() {
+        if (pattern.value().empty()) {
+            words = add_input<Buffer<uint32_t, 3>>("words");
+            return;
+        }
+        positions = add_input<Buffer<int32_t, 2>>("positions");
+        first_keys = add_input<Buffer<int32_t, 2>>("first_keys");
+        key_step = add_input<int>("key_step");
+        segment = add_input<int>("segment");
+        tokens = add_input<int>("tokens");
+    }
+
+    void generate() {
+        const Format &f = tier().format;
+        PartialInputs in{queries, keys,  values,  panels,
+                         tiles,   edges, keys.dim(2).extent(), queries.dim(2).extent(),
+                         slots,   edge_count, softcap, careful, keep_test()};
+        auto s = partial(in, head_dim, value_dim, f);
+        out = s.out;
+        constrain(f);
+        tier().schedule->partial(s, tier().tile, f.lanes);
+    }
+
+private:
+    KeepTest keep_test() {
+        const int rows = tier().tile.rows;
+        for (auto *b : {&panels, &edges}) start_at_zero(*b);
+        start_at_zero(tiles);
+        if (words) {
+            start_at_zero(*words);
+            fix(*words, 0, rows, 1);
+            words->dim(1).set_stride(rows);
+            return keep_by_words(*words);
+        }
+        start_at_zero(*positions);
+        fix(*positions, 0, rows, 1);
+        start_at_zero(*first_keys);
+        lac_pattern parsed;
+        if (lac_pattern_parse(pattern.value().c_str(), &parsed, nullptr) != LAC_OK)
+            throw std::invalid_argument("bad pattern " + pattern.value());
+        return keep_by_pattern(parsed, *positions, *first_keys, *key_step, *segment, *tokens);
+    }
+
+    void constrain(const Format &f) {
+        const int rows = tier().tile.rows, padded = padded_features(value_dim, f);
+        const int row = partial_row(value_dim, f);
+        fix(queries, 0, head_dim, 1);
+        fix(queries, 1, rows, head_dim);
+        queries.dim(2).set_min(0).set_stride(rows * head_dim);
+        fix(keys, 0, f.panel_keys, 1);
+        fix(keys, 1, head_dim, f.panel_keys);
+        keys.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
+        fix(values, 0, f.plane, 1);
+        fix(values, 1, f.panel_keys, f.plane);
+        values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
+        values.dim(3).set_bounds(0, padded / f.plane);
+        // Columns past the sum are not written: one vector holds max and sum.
+        fix(out, 0, padded + f.lanes, 1);
+        fix(out, 1, rows, row);
+        out.dim(2).set_min(0).set_stride(row * rows);
+    }
+};
+
+template <class T> class Merging : public Kernel<T> {
+public:
+    GeneratorParam<int> value_dim{"value_dim", 64};
+    GeneratorInput<Buffer<float, 3>> parts{"parts"};
+    GeneratorInput<Buffer<float, 2>> earlier{"earlier"};
+    GeneratorInput<Buffer<int32_t, 1>> state_row{"state_row"};
+    GeneratorInput<bool> has_earlier{"has_earlier"};
+    GeneratorInput<int> items{"items"};
+    GeneratorInput<int> rows{"rows"};
+
+protected:
+    MergeInputs inputs() {
+        const Format &f = this->tier().format;
+        const int row = partial_row(value_dim, f), tile_rows = this->tier().tile.rows;
+        fix(parts, 0, row, 1);
+        fix(parts, 1, tile_rows, row);
+        parts.dim(2).set_min(0).set_stride(row * tile_rows);
+        fix(earlier, 0, row, 1);
+        earlier.dim(1).set_min(0).set_stride(row);
+        start_at_zero(state_row);
+        return {parts, earlier, state_row, has_earlier, earlier.dim(1).extent(), items, rows};
+    }
+};
+
+class Fold : public Merging<Fold> {
+public:
+    Input<Buffer<int32_t, 1>> out_row{"out_row"};
+    Input<int> out_rows{"out_rows"};
+    Output<Buffer<float, 2>> state{"state"};
+
+    void generate() {
+        const Format &f = tier().format;
+        auto s = fold(inputs(), out_row, out_rows, value_dim, f);
+        state = s.state;
+        start_at_zero(out_row);
+        fix(state, 0, partial_row(value_dim, f), 1);
+        state.dim(1).set_min(0).set_stride(partial_row(value_dim, f));
+        tier().schedule->merge(s, tier().tile, f.lanes);
+    }
+};
+
+class Merge : public Merging<Merge> {
+public:
+    Input<Buffer<int32_t, 1>> offset{"offset"};
+    Input<int> extent{"extent"};
+    Output<Buffer<float, 1>> out{"out"};
+    Output<Buffer<float, 1>> log_sum_exp{"log_sum_exp"};
+
+    void generate() {
+        const Format &f = tier().format;
+        auto s = merge(inputs(), offset, extent, value_dim, f);
+        out = s.out;
+        log_sum_exp = s.log_sum_exp;
+        start_at_zero(offset);
+        start_at_zero(out);
+        fix(log_sum_exp, 0, tier().tile.rows, 1);
+        tier().schedule->merge(s, tier().tile, f.lanes);
+    }
+};
+
+}  // namespace
+
+}  // namespace lacuna
+
+HALIDE_REGISTER_GENERATOR(lacuna::PackQueries, pack_queries)
+HALIDE_REGISTER_GENERATOR(lacuna::PackKeys, pack_keys)
+HALIDE_REGISTER_GENERATOR(lacuna::PackValues, pack_values)
+HALIDE_REGISTER_GENERATOR(lacuna::Partial, partial)
+HALIDE_REGISTER_GENERATOR(lacuna::Fold, fold)
+HALIDE_REGISTER_GENERATOR(lacuna::Merge, merge)

@@ -1,0 +1,68 @@
+#include "generators/numerics.h"
+
+namespace lacuna {
+
+using namespace Halide;
+
+namespace {
+
+// 2^f - 1 on [-0.5, 0.5]: minimax of relative error in 2^f, 9.1e-8, with 2^0 = 1 exactly.
+Expr exp2_fraction_minus_one(const Expr &f) {
+    Expr p = 1.326472731307149e-3f;
+    p = p * f + 9.671512991189957e-3f;
+    p = p * f + 5.550733581185341e-2f;
+    p = p * f + 2.4022242426872253e-1f;
+    p = p * f + 6.931470036506653e-1f;
+    return p * f;
+}
+
+// 2^n for an integer n in [-127, 127]; n = -127 gives 0.
+Expr power_of_two(const Expr &n) { return reinterpret<float>((cast<int32_t>(n) + 127) << 23); }
+
+}  // namespace
+
+Expr exp2_nonpositive(const Expr &x) {
+    Expr y = max(x, -127.0f);
+    Expr n = round(y);
+    return power_of_two(n) * (exp2_fraction_minus_one(y - n) + 1.0f);
+}
+
+// tanh(|x|) = e/(e+2) with e = exp(2|x|) - 1, taken apart as (2^n - 1) + 2^n·(2^f - 1) so that
+// small arguments lose no digits.
+Expr hyperbolic_tangent(const Expr &x) {
+    constexpr float kTwoLog2E = 2.8853900817779268f;
+    Expr y = min(abs(x), 10.0f) * kTwoLog2E;
+    Expr n = round(y);
+    Expr scale = power_of_two(n);
+    Expr e = scale * exp2_fraction_minus_one(y - n) + (scale - 1.0f);
+    Expr t = e / (e + 2.0f);
+    return select(x < 0.0f, -t, t);
+}
+
+// log2(x) = exponent + log2(m), m in [√½, √2), by the odd series in z = (m-1)/(m+1).
+Expr log2_positive(const Expr &x) {
+    constexpr int32_t kRootHalfBits = 0x3f3504f3;
+    Expr bits = reinterpret<int32_t>(x);
+    Expr exponent = (bits - kRootHalfBits) >> 23;
+    Expr m = reinterpret<float>(bits - (exponent << 23));
+    Expr z = (m - 1.0f) / (m + 1.0f);
+    Expr z2 = z * z;
+    Expr p = 3.417648375034332e-1f;
+    p = p * z2 + 4.115980267524719e-1f;
+    p = p * z2 + 5.770853757858276e-1f;
+    p = p * z2 + 9.617966413497925e-1f;
+    p = p * z2 + 2.885390043258667f;
+    return cast<float>(exponent) + z * p;
+}
+
+Expr magnitude_bits(const Expr &x) { return reinterpret<int32_t>(x) & 0x7fffffff; }
+Expr is_zero(const Expr &x) { return reinterpret<int32_t>(x) == 0; }
+Expr same_bits(const Expr &x, float y) {
+    return reinterpret<int32_t>(x) == reinterpret<int32_t>(Expr(y));
+}
+Expr is_nonfinite(const Expr &x) { return magnitude_bits(x) >= kInfinityBits; }
+Expr select_bits(const Expr &condition, int32_t bits, const Expr &otherwise) {
+    return reinterpret<float>(select(condition, bits, reinterpret<int32_t>(otherwise)));
+}
+
+}  // namespace lacuna

@@ -1,0 +1,23 @@
+// The list of atoms: a new one is a header and a row here. A row's place is its `kind` in
+// lac_atom, so rows are only ever added at the end.
+#pragma once
+#include "patterns/block.h"
+#include "patterns/dense.h"
+#include "patterns/dilated.h"
+#include "patterns/every.h"
+#include "patterns/global.h"
+#include "patterns/local.h"
+#include "patterns/sink.h"
+#include "patterns/strided.h"
+#include "patterns/window.h"
+
+#define LAC_ATOMS(X) \
+    X(Dense)         \
+    X(Window)        \
+    X(Local)         \
+    X(Every)         \
+    X(Strided)       \
+    X(Dilated)       \
+    X(Sink)          \
+    X(Global)        \
+    X(Block)

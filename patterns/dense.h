@@ -1,0 +1,20 @@
+// dense: every key. The baseline that every other pattern is measured against.
+//   q\k 0 1 2 3 4 5
+//    3  # # # #          (causal: k <= q is the union's business, not the atom's)
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Dense {
+    static constexpr Syntax syntax{"dense", 0, {}, "every key"};
+    template <class Int>
+    static auto attends(const lac_atom &, const Int &, const Int &, const Int &k, const Int &n) {
+        return k < n;
+    }
+    static Segment segment(const lac_atom &) { return Segment::contiguous(); }
+    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static Retention retention(const lac_atom &) { return {kEverything, 0, 0}; }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,21 @@
+// every:S: the keys at absolute multiples of S, for every query; strided + local attention is
+// window:128+every:64.
+//   q\k 0 1 2 3 4 5
+//    5  #   #   #        every:2
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Every {
+    static constexpr Syntax syntax{"every", 1, {{"S", 1}}, "k mod S = 0: the global columns"};
+    template <class Int>
+    static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
+        return divides(a.arg[0], k);
+    }
+    static Segment segment(const lac_atom &a) { return {a.arg[0], 1, 1, 0}; }
+    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static Retention retention(const lac_atom &a) { return {0, 0, a.arg[0]}; }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,24 @@
+// global:N: the first N tokens see every key and are seen by every query (Longformer). Global
+// rows are dense rows in tiles of their own.
+//   q\k 0 1 2 3 4 5
+//    0  # # # # # #      bidi/global:1
+//    1  #
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Global {
+    static constexpr Syntax syntax{"global", 1, {{"N", 1}}, "k < N or q < N: rows and columns"};
+    template <class Int>
+    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
+        return k < a.arg[0] || q < a.arg[0];
+    }
+    static Segment segment(const lac_atom &a) { return {1, 1, 1, a.arg[0]}; }
+    static KeyRange keys(const lac_atom &a, int64_t first, int64_t, int64_t n) {
+        return {0, first < a.arg[0] ? n : a.arg[0]};
+    }
+    static Retention retention(const lac_atom &a) { return {0, a.arg[0], 0}; }
+};
+
+}  // namespace lacuna

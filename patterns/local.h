@@ -1,0 +1,24 @@
+// local:L,R: L keys before the query and R after it. Longformer's attention_window = 2L is
+// bidi/local:L,L (Beltagy et al. 2020).
+//   q\k 0 1 2 3 4 5
+//    3    # # # #        bidi/local:2,1
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Local {
+    static constexpr Syntax syntax{
+        "local", 2, {{"L", 0}, {"R", 0}}, "-R <= q-k <= L: L keys back, R ahead (bidi)"};
+    template <class Int>
+    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
+        return q - k < a.arg[0] + 1 && k - q < a.arg[1] + 1;
+    }
+    static Segment segment(const lac_atom &) { return Segment::contiguous(); }
+    static KeyRange keys(const lac_atom &a, int64_t first, int64_t last, int64_t) {
+        return {first - a.arg[0], last + a.arg[1] + 1};
+    }
+    static Retention retention(const lac_atom &a) { return {a.arg[0] + 1, 0, 0}; }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,20 @@
+// sink:N: the first N keys (StreamingLLM, Xiao et al. 2023). Not the learned sink logit.
+//   q\k 0 1 2 3 4 5
+//    5  # #              sink:2
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Sink {
+    static constexpr Syntax syntax{"sink", 1, {{"N", 1}}, "k < N: the first keys"};
+    template <class Int>
+    static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
+        return k < a.arg[0];
+    }
+    static Segment segment(const lac_atom &) { return Segment::contiguous(); }
+    static KeyRange keys(const lac_atom &a, int64_t, int64_t, int64_t) { return {0, a.arg[0]}; }
+    static Retention retention(const lac_atom &a) { return {0, a.arg[0], 0}; }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,20 @@
+// strided:S: keys a multiple of S away from the query (Sparse Transformer, Child et al. 2019).
+//   q\k 0 1 2 3 4 5
+//    5    #   #   #      strided:2
+#pragma once
+#include "patterns/atom.h"
+
+namespace lacuna {
+
+struct Strided {
+    static constexpr Syntax syntax{"strided", 1, {{"S", 1}}, "S divides q-k: the relative stride"};
+    template <class Int>
+    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
+        return divides(a.arg[0], q - k);
+    }
+    static Segment segment(const lac_atom &a) { return Segment::own_class(a.arg[0]); }
+    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static Retention retention(const lac_atom &) { return {kEverything, 0, 0}; }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,19 @@
+// One task of attention: the tiles of a block, for one (sequence, KV head).
+#pragma once
+#include "runtime/validate.h"
+#include "runtime/workspace.h"
+
+namespace lacuna {
+
+struct Head {
+    int32_t sequence, kv_head;
+    int32_t slot;  // where its K and V lie packed
+};
+
+// Clears what a thread's scratch must hold before its first block.
+void prepare_scratch(const lac_plan &plan, const Scratch &scratch);
+
+void attend_block(const Call &call, const Workspace &workspace, const Scratch &scratch,
+                  const Layout &layout, const Head &head, const TileBlock &block);
+
+}  // namespace lacuna

@@ -1,0 +1,71 @@
+// What a bundle's generated table holds: kernels, their variants per tier, and the numbers that
+// plan, workspace and attention need to know of them.
+#pragma once
+#include "runtime/buffer.h"
+#include "runtime/include/lacuna/lacuna.h"
+
+namespace lacuna {
+
+using PackQueriesFn = int (*)(HalideBuffer *source, HalideBuffer *offset, int32_t rows,
+                              float scale, HalideBuffer *packed, HalideBuffer *nonfinite);
+using PackFn = int (*)(HalideBuffer *source, int32_t keys, HalideBuffer *packed,
+                       HalideBuffer *nonfinite);
+using PartialWordsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
+                               HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
+                               int32_t slots, int32_t edge_count, float softcap, bool careful,
+                               HalideBuffer *words, HalideBuffer *out);
+using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
+                                 HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
+                                 int32_t slots, int32_t edge_count, float softcap, bool careful,
+                                 HalideBuffer *positions, HalideBuffer *first_keys,
+                                 int32_t key_step, int32_t segment, int32_t tokens,
+                                 HalideBuffer *out);
+using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
+                       bool has_earlier, int32_t items, int32_t rows, HalideBuffer *out_row,
+                       int32_t out_rows, HalideBuffer *state);
+using MergeFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
+                        bool has_earlier, int32_t items, int32_t rows, HalideBuffer *offset,
+                        int32_t extent, HalideBuffer *out, HalideBuffer *log_sum_exp);
+
+// The function type behind a pointer, to declare a kernel by.
+template <class Pointer> struct Pointee;
+template <class Function> struct Pointee<Function *> {
+    using type = Function;
+};
+template <class Pointer> using Signature = typename Pointee<Pointer>::type;
+
+}  // namespace lacuna
+
+// One kernel, compiled for one tier.
+struct lac_variant {
+    const char *tier;
+    uint32_t cpu_features;  // runtime/cpu.h; all must be present
+    int32_t panel_keys, chunk, plane, tile_rows;
+    int32_t head_dim, value_dim;
+    int32_t value_planes;  // of `plane` features
+    int32_t partial_row;   // floats of a partial result's row
+    int32_t fold_items;    // partial results a fold or merge takes at most
+    const lac_pattern *pattern;  // compiled in, or null: mask words
+    lacuna::PackQueriesFn pack_queries;
+    lacuna::PackFn pack_keys, pack_values;
+    lacuna::PartialWordsFn partial_words;      // null when pattern is set
+    lacuna::PartialPatternFn partial_pattern;  // null when pattern is null
+    lacuna::FoldFn fold;
+    lacuna::MergeFn merge;
+};
+
+struct lac_kernel_entry {
+    const char *name;
+    lac_type type;
+    int32_t head_dim, value_dim;
+    const lac_pattern *pattern;
+    const lac_variant *variants;  // best first
+    int32_t variant_count;
+};
+
+struct lac_bundle {
+    uint32_t abi_version;
+    const char *name;
+    const lac_kernel_entry *kernels;
+    int32_t kernel_count;
+};

@@ -1,0 +1,43 @@
+// Asks the CPU and, for registers the operating system must save, the control register. Unknown
+// means absent.
+#include "runtime/cpu.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+
+namespace lacuna {
+
+static uint64_t saved_registers() {
+    uint32_t low, high;
+    __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    return (static_cast<uint64_t>(high) << 32) | low;
+}
+
+uint32_t cpu_features() {
+    uint32_t a, b, c, d, features = 0;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
+    if (c & bit_SSE4_1) features |= kCpuSse41;
+    constexpr uint64_t kYmm = 0x6, kZmm = 0xe6;
+    if (!(c & bit_OSXSAVE)) return features;
+    const uint64_t saved = saved_registers();
+    const bool fma = (c & bit_FMA) && (c & bit_F16C) && (c & bit_AVX);
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d)) return features;
+    const bool avx2 = fma && (b & bit_AVX2) && (saved & kYmm) == kYmm;
+    if (avx2) features |= kCpuAvx2;
+    constexpr uint32_t kLevel4 =
+        bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
+    const bool avx512 = avx2 && (b & kLevel4) == kLevel4 && (saved & kZmm) == kZmm;
+    if (avx512) features |= kCpuAvx512;
+    if (avx512 && (c & bit_AVX512VNNI)) features |= kCpuAvx512Vnni;
+    return features;
+}
+
+}  // namespace lacuna
+
+#else
+
+namespace lacuna {
+uint32_t cpu_features() { return 0; }
+}  // namespace lacuna
+
+#endif

@@ -1,0 +1,195 @@
+/* Lacuna: attention over the keys that a pattern keeps, compiled ahead of time.
+ *
+ * The call order is: find a kernel in a bundle, plan once for the pattern and the lengths, then
+ * call lac_attention for every layer. Nothing here allocates, prints, aborts or keeps state: the
+ * caller brings all memory, sizes come from the *_bytes calls, and every error is a status.
+ *
+ * Thread safety: bundles, kernels and plans are read-only once made and may be shared; a
+ * workspace and a pool serve one call at a time. */
+#ifndef LACUNA_H
+#define LACUNA_H
+#include <stddef.h>
+#include <stdint.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LAC_ABI_VERSION 1
+#define LAC_MAX_ATOMS 8
+#define LAC_ATOM_ARGS 5
+#define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
+#define LAC_MAX_TOKENS (1 << 25)   /* of a sequence; a gathered panel must stay below 2^31 */
+#define LAC_MAX_THREADS 256
+#define LAC_MEMORY_ALIGNMENT 64    /* of plan, workspace and pool memory */
+
+typedef enum lac_status {
+    LAC_OK = 0,
+    LAC_BAD_ARGUMENT,     /* a null pointer, or a struct whose size field is not of this header */
+    LAC_BAD_PATTERN,      /* the pattern's text or descriptor is malformed */
+    LAC_BAD_SHAPE,        /* extents disagree between tensors, plan and kernel, or are not positive */
+    LAC_BAD_STRIDE,       /* a stride is no multiple of the element, or reaches past 2^31 elements */
+    LAC_BAD_TYPE,         /* a tensor's element type is not the kernel's */
+    LAC_BAD_LENGTH,       /* a sequence length or start lies outside its tensor or the sequence */
+    LAC_BAD_SCALE,        /* scale or softcap is not finite, or softcap is negative */
+    LAC_BAD_ALIGNMENT,    /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
+    LAC_NO_KERNEL,        /* the bundle has no kernel for these types, head sizes and pattern */
+    LAC_NO_TIER,          /* LACUNA_TIER names no tier of this bundle that this CPU can run */
+    LAC_PATTERN_MISMATCH, /* the kernel was compiled for another pattern */
+    LAC_TOO_SMALL,        /* the memory handed in is smaller than its *_bytes call said */
+    LAC_TOO_MANY_THREADS, /* threads lies outside 1…LAC_MAX_THREADS */
+    LAC_THREAD_FAILED,    /* the system refused to start a thread */
+    LAC_OVERLAP           /* the output overlaps an input */
+} lac_status;
+
+/* One sentence for a status; never null. */
+const char *lac_status_message(lac_status status);
+
+typedef enum lac_type { LAC_F32 = 1 } lac_type;
+
+/* ---- patterns ------------------------------------------------------------------------------ */
+
+typedef struct lac_atom {
+    uint32_t kind; /* a row of patterns/atoms.h; made by lac_pattern_parse */
+    int32_t arg[LAC_ATOM_ARGS];
+} lac_atom;
+
+/* A union of atoms, intersected with k <= q unless bidi. */
+typedef struct lac_pattern {
+    uint32_t size; /* sizeof(lac_pattern) */
+    uint32_t bidi;
+    uint32_t atom_count;
+    lac_atom atom[LAC_MAX_ATOMS];
+} lac_pattern;
+
+/* Where and why a pattern's text is malformed: at `column` (from 0) `found` was read where
+ * `expected` was needed; `nearest` is a likely spelling or null. `expected` and `nearest` are
+ * literals; `found` is a zero-terminated copy, cut to fit. */
+typedef struct lac_pattern_error {
+    int32_t column;
+    const char *expected;
+    const char *nearest;
+    char found[32];
+} lac_pattern_error;
+
+/* Reads "window:256+every:64" or "bidi/local:32,32". error may be null. */
+lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern_error *error);
+
+/* Writes the canonical text ("window:256+every:64") or, for names, the slug
+ * ("window_256_every_64"), zero-terminated. Returns the length without the zero; when that is
+ * >= capacity, nothing useful was written. */
+size_t lac_pattern_text(const lac_pattern *pattern, char *text, size_t capacity);
+size_t lac_pattern_slug(const lac_pattern *pattern, char *text, size_t capacity);
+
+/* 1 when query q may see key k in a sequence of n tokens, else 0: the definition itself. */
+int lac_pattern_attends(const lac_pattern *pattern, int32_t head, int32_t q, int32_t k, int32_t n);
+
+/* ---- kernels ------------------------------------------------------------------------------- */
+
+typedef struct lac_bundle lac_bundle;   /* what a generated header declares */
+typedef struct lac_variant lac_variant; /* one kernel set, compiled for one tier */
+
+typedef struct lac_request {
+    uint32_t size; /* sizeof(lac_request) */
+    lac_type type; /* of Q, K, V and the output */
+    int32_t head_dim;
+    int32_t value_dim;          /* 0: head_dim */
+    const lac_pattern *pattern; /* prefer a kernel compiled for it; null: one for any pattern */
+} lac_request;
+
+/* A kernel resolved for this CPU. */
+typedef struct lac_kernel {
+    uint32_t size; /* filled by lac_kernel_find */
+    const lac_bundle *bundle;
+    const lac_variant *variant;
+    const char *name;
+} lac_kernel;
+
+/* Chooses the kernel and the best tier this CPU can run; the environment variable LACUNA_TIER
+ * (say "avx2") pins a tier. Errors: LAC_NO_KERNEL, LAC_NO_TIER. */
+lac_status lac_kernel_find(const lac_bundle *bundle, const lac_request *request,
+                           lac_kernel *kernel);
+const char *lac_kernel_name(const lac_kernel *kernel); /* "lac_attention_f32_d64" */
+const char *lac_kernel_tier(const lac_kernel *kernel); /* "avx2" */
+int32_t lac_bundle_kernel_count(const lac_bundle *bundle);
+const char *lac_bundle_kernel_name(const lac_bundle *bundle, int32_t index);
+
+/* ---- plan ---------------------------------------------------------------------------------- */
+
+/* Lengths of a batch. Arrays have `batch` entries; a null array means the same value for all:
+ * q_tokens queries, k_tokens keys, and queries that are the last positions. */
+typedef struct lac_shape {
+    uint32_t size; /* sizeof(lac_shape) */
+    int32_t batch, heads, kv_heads; /* heads is a multiple of kv_heads */
+    int32_t q_tokens, k_tokens;     /* the tensors' extents */
+    const int32_t *q_lengths;       /* queries of each sequence, <= q_tokens */
+    const int32_t *k_lengths;       /* keys of each sequence, <= k_tokens */
+    const int32_t *q_starts;        /* position of each sequence's first query */
+} lac_shape;
+
+typedef struct lac_plan lac_plan;
+
+/* The work list for a pattern and a batch's lengths: no tensor data enters it, so one plan serves
+ * every layer and head. O(panels) time, stored as runs. */
+lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
+                          const lac_shape *shape, size_t *bytes);
+lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
+                         const lac_shape *shape, void *memory, size_t bytes,
+                         const lac_plan **plan);
+/* (query, key) pairs per query head that the plan attends, and those its panels compute. */
+int64_t lac_plan_attended_pairs(const lac_plan *plan);
+int64_t lac_plan_computed_pairs(const lac_plan *plan);
+
+/* ---- attention ----------------------------------------------------------------------------- */
+
+/* [batch, heads, tokens, features] in any order and spacing: strides are in bytes, features are
+ * contiguous. A fused QKV or a [tokens, heads, features] array is a view like any other. */
+typedef struct lac_tensor {
+    uint32_t size; /* sizeof(lac_tensor) */
+    lac_type type;
+    void *data;
+    int32_t batch, heads, tokens, features;
+    int64_t batch_stride, head_stride, token_stride;
+} lac_tensor;
+
+/* Runs work(argument, i) for every i in 0…count-1, in any order, on any threads, and returns when
+ * all are done. */
+typedef void (*lac_work)(void *argument, int32_t index);
+typedef void (*lac_parallel_for)(void *context, int32_t count, lac_work work, void *argument);
+
+typedef struct lac_args {
+    uint32_t size;      /* sizeof(lac_args) */
+    float scale;        /* of the scores; 0: 1/sqrt(head_dim) */
+    float softcap;      /* scores become softcap·tanh(score/softcap) before the mask; 0: off */
+    float *log_sum_exp; /* [batch, heads, q_tokens] or null: natural log, -inf for an empty row */
+    int32_t threads;    /* 0 or 1: the calling thread alone */
+    lac_parallel_for parallel_for; /* needed when threads > 1; lac_pool_run is one */
+    void *parallel_context;
+} lac_args;
+
+/* Bytes of workspace for calls with this plan and so many threads: the packed K and V of the
+ * heads in flight, and at most 1 MiB a thread. 0 when an argument is bad. */
+size_t lac_workspace_bytes(const lac_plan *plan, int32_t threads);
+
+/* out[b,h,i,:] = sum over kept keys of softmax(scale·q·k)·v; a row that keeps no key is zeros.
+ * Shapes: q [batch, heads, q_tokens, D], k [batch, kv_heads, k_tokens, D], v [… , Dv], out
+ * [batch, heads, q_tokens, Dv]; query head h uses KV head h / (heads / kv_heads). Rows past a
+ * sequence's length are neither read nor written. out may not overlap an input; inputs may overlap
+ * each other. The same bits for any thread count. args may be null: defaults, one thread. */
+lac_status lac_attention(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
+                         const lac_tensor *k, const lac_tensor *v, const lac_tensor *out,
+                         const lac_args *args, void *workspace, size_t workspace_bytes);
+
+/* ---- threads, for apps without a pool of their own ------------------------------------------ */
+
+typedef struct lac_pool lac_pool;
+size_t lac_pool_bytes(int32_t threads);
+/* Starts threads - 1 workers; the caller of lac_pool_run is the last. */
+lac_status lac_pool_create(int32_t threads, void *memory, size_t bytes, lac_pool **pool);
+void lac_pool_destroy(lac_pool *pool);
+/* A lac_parallel_for whose context is the pool. */
+void lac_pool_run(void *pool, int32_t count, lac_work work, void *argument);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

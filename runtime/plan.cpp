@@ -1,0 +1,76 @@
+// lac_plan_*: sizes and places of a plan's arrays in the caller's memory.
+#include "runtime/plan.h"
+
+#include "runtime/carver.h"
+#include "runtime/plan_builder.h"
+#include "runtime/validate.h"
+
+namespace lacuna {
+namespace {
+
+size_t place(lac_plan &plan, const PlanCounts &count, Carver carver) {
+    plan.sequences = carver.take<SequenceTasks>(plan.batch);
+    plan.layouts = carver.take<Layout>(count.layouts);
+    plan.blocks = carver.take<TileBlock>(count.blocks);
+    plan.tiles = carver.take<RowTile>(count.tiles);
+    plan.runs = carver.take<Run>(count.runs);
+    plan.words = carver.take<uint32_t>(count.words);
+    return carver.used();
+}
+
+constexpr size_t kHeader = aligned(sizeof(lac_plan));
+
+bool fits(const PlanCounts &c) {
+    return larger(larger(c.blocks, c.tiles), c.runs) < INT32_MAX &&
+           c.words < static_cast<int64_t>(kTested);
+}
+
+}  // namespace
+}  // namespace lacuna
+
+using namespace lacuna;
+
+extern "C" {
+
+lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
+                          const lac_shape *shape, size_t *bytes) {
+    if (!bytes) return LAC_BAD_ARGUMENT;
+    if (lac_status s = validate_plan_arguments(kernel, &pattern, shape); s != LAC_OK) return s;
+    lac_plan plan;
+    describe(plan, *kernel, *pattern, *shape);
+    PlanBuilder builder(plan, *shape, false);
+    builder.build();
+    if (!fits(builder.counts())) return LAC_BAD_LENGTH;
+    *bytes = kHeader + place(plan, builder.counts(), Carver(nullptr));
+    return LAC_OK;
+}
+
+lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
+                         const lac_shape *shape, void *memory, size_t bytes,
+                         const lac_plan **out) {
+    if (!memory || !out) return LAC_BAD_ARGUMENT;
+    if (reinterpret_cast<uintptr_t>(memory) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
+    if (lac_status s = validate_plan_arguments(kernel, &pattern, shape); s != LAC_OK) return s;
+    lac_plan counted;
+    describe(counted, *kernel, *pattern, *shape);
+    PlanBuilder counter(counted, *shape, false);
+    counter.build();
+    if (!fits(counter.counts())) return LAC_BAD_LENGTH;
+    if (bytes < kHeader + place(counted, counter.counts(), Carver(nullptr))) return LAC_TOO_SMALL;
+
+    lac_plan &plan = *static_cast<lac_plan *>(memory);
+    describe(plan, *kernel, *pattern, *shape);
+    place(plan, counter.counts(), Carver(static_cast<uint8_t *>(memory) + kHeader));
+    PlanBuilder(plan, *shape, true).build();
+    *out = &plan;
+    return LAC_OK;
+}
+
+int64_t lac_plan_attended_pairs(const lac_plan *plan) {
+    return plan ? plan->attended_pairs / plan->group_heads : 0;
+}
+int64_t lac_plan_computed_pairs(const lac_plan *plan) {
+    return plan ? plan->computed_pairs / plan->group_heads : 0;
+}
+
+}  // extern "C"

@@ -1,0 +1,30 @@
+#include "runtime/include/lacuna/lacuna.h"
+
+extern "C" const char *lac_status_message(lac_status status) {
+    switch (status) {
+        case LAC_OK: return "ok";
+        case LAC_BAD_ARGUMENT:
+            return "a null pointer, or a struct whose size field is not of this header";
+        case LAC_BAD_PATTERN: return "the pattern's text or descriptor is malformed";
+        case LAC_BAD_SHAPE:
+            return "extents disagree between tensors, plan and kernel, or are not positive";
+        case LAC_BAD_STRIDE:
+            return "a stride is no multiple of the element, or reaches past 2^31 elements";
+        case LAC_BAD_TYPE: return "a tensor's element type is not the kernel's";
+        case LAC_BAD_LENGTH:
+            return "a sequence length or start lies outside its tensor or the sequence";
+        case LAC_BAD_SCALE: return "scale or softcap is not finite, or softcap is negative";
+        case LAC_BAD_ALIGNMENT:
+            return "memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element";
+        case LAC_NO_KERNEL:
+            return "the bundle has no kernel for these types, head sizes and pattern";
+        case LAC_NO_TIER:
+            return "LACUNA_TIER names no tier of this bundle that this CPU can run, or there is none";
+        case LAC_PATTERN_MISMATCH: return "the kernel or plan was made for another pattern or tier";
+        case LAC_TOO_SMALL: return "the memory is smaller than its _bytes call said";
+        case LAC_TOO_MANY_THREADS: return "threads lies outside 1 to LAC_MAX_THREADS";
+        case LAC_THREAD_FAILED: return "the system refused to start a thread";
+        case LAC_OVERLAP: return "the output overlaps an input";
+    }
+    return "unknown status";
+}

@@ -1,0 +1,165 @@
+#include "runtime/validate.h"
+
+#include "patterns/parse.h"
+
+namespace lacuna {
+
+namespace {
+
+constexpr double kLog2E = 1.4426950408889634;
+constexpr int64_t kMaxElements = INT32_MAX;  // kernels index with 32 bits
+
+bool is_kernel(const lac_kernel *k) {
+    return k && k->size == sizeof(lac_kernel) && k->bundle && k->variant;
+}
+
+lac_status validate_lengths(const lac_shape &s) {
+    for (int32_t b = 0; b < s.batch; b++) {
+        const int64_t q = s.q_lengths ? s.q_lengths[b] : s.q_tokens;
+        const int64_t k = s.k_lengths ? s.k_lengths[b] : s.k_tokens;
+        const int64_t start = s.q_starts ? s.q_starts[b] : k - q;
+        if (q < 0 || q > s.q_tokens || k < 1 || k > s.k_tokens) return LAC_BAD_LENGTH;
+        if (start < 0 || start + q > k) return LAC_BAD_LENGTH;
+    }
+    return LAC_OK;
+}
+
+bool is_finite(float x) {
+    uint32_t bits;
+    __builtin_memcpy(&bits, &x, sizeof bits);
+    return (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+struct Extents {
+    int32_t heads, tokens, features;
+};
+
+lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, const Extents &e) {
+    if (!t || t->size != sizeof(lac_tensor) || !t->data) return LAC_BAD_ARGUMENT;
+    if (t->type != type) return LAC_BAD_TYPE;
+    if (t->batch != batch || t->heads != e.heads || t->tokens != e.tokens ||
+        t->features != e.features)
+        return LAC_BAD_SHAPE;
+    constexpr int64_t size = sizeof(float);
+    if (reinterpret_cast<uintptr_t>(t->data) % size) return LAC_BAD_ALIGNMENT;
+    const int64_t strides[] = {t->batch_stride, t->head_stride, t->token_stride};
+    for (const int64_t stride : strides)
+        if (stride % size || stride == INT64_MIN) return LAC_BAD_STRIDE;
+    return LAC_OK;
+}
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
+
+// A pack task reads kPackPanels panels of keys, a tile its rows, each through 32-bit offsets.
+lac_status validate_reach(const lac_plan &plan, const Call &c) {
+    constexpr int64_t limit = kMaxElements * static_cast<int64_t>(sizeof(float));
+    int64_t modulus = 1, stride = 1;
+    for (int32_t s = 0; s < plan.store_count; s++)
+        modulus = larger<int64_t>(modulus, plan.store[s].modulus);
+    for (int32_t g = 0; g < plan.group_count; g++)
+        stride = larger<int64_t>(stride, plan.group[g].row_stride);
+    const int64_t keys = smaller<int64_t>(
+        modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
+    const int64_t rows = smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
+    const lac_tensor *const by_key[] = {&c.k, &c.v}, *const by_row[] = {&c.q, &c.out};
+    for (const lac_tensor *t : by_key)
+        if (magnitude(t->token_stride) > limit / (keys + 1)) return LAC_BAD_STRIDE;
+    for (const lac_tensor *t : by_row)
+        if (magnitude(t->token_stride) > limit / 2 / (rows + 1) ||
+            magnitude(t->head_stride) > limit / 2 / (plan.group_heads + 1))
+            return LAC_BAD_STRIDE;
+    return LAC_OK;
+}
+
+struct AddressRange {
+    uintptr_t first, end;
+};
+
+AddressRange range_of(const lac_tensor &t) {
+    int64_t low = 0, high = t.features * static_cast<int64_t>(sizeof(float));
+    const int64_t reach[] = {t.batch_stride * (t.batch - 1), t.head_stride * (t.heads - 1),
+                             t.token_stride * (t.tokens - 1)};
+    for (const int64_t r : reach) (r < 0 ? low : high) += r;
+    const auto base = reinterpret_cast<uintptr_t>(t.data);
+    return {base + static_cast<uintptr_t>(low), base + static_cast<uintptr_t>(high)};
+}
+
+bool overlap(const lac_tensor &a, const lac_tensor &b) {
+    const AddressRange x = range_of(a), y = range_of(b);
+    return x.first < y.end && y.first < x.end;
+}
+
+lac_status read_args(const lac_args *args, int32_t head_dim, Call *call) {
+    lac_args defaults = {};
+    defaults.size = sizeof(lac_args);
+    const lac_args &a = args ? *args : defaults;
+    if (a.size != sizeof(lac_args)) return LAC_BAD_ARGUMENT;
+    if (!is_finite(a.scale) || !is_finite(a.softcap) || a.softcap < 0) return LAC_BAD_SCALE;
+    const float scale =
+        a.scale != 0 ? a.scale : 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+    call->query_scale = static_cast<float>(scale * kLog2E);
+    call->softcap = static_cast<float>(a.softcap * kLog2E);
+    call->log_sum_exp = a.log_sum_exp;
+    call->threads = a.threads < 1 ? 1 : a.threads;
+    if (a.threads < 0 || a.threads > LAC_MAX_THREADS) return LAC_TOO_MANY_THREADS;
+    if (call->threads > 1 && !a.parallel_for) return LAC_BAD_ARGUMENT;
+    call->parallel_for = a.parallel_for;
+    call->parallel_context = a.parallel_context;
+    return LAC_OK;
+}
+
+}  // namespace
+
+lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
+                                   const lac_shape *shape) {
+    if (!is_kernel(kernel) || !shape || shape->size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
+    const lac_pattern *compiled = kernel->variant->pattern;
+    if (!*pattern) *pattern = compiled;
+    if (!*pattern) return LAC_BAD_ARGUMENT;
+    if (!well_formed(**pattern)) return LAC_BAD_PATTERN;
+    if (compiled && !same_pattern(*compiled, **pattern)) return LAC_PATTERN_MISMATCH;
+    if (shape->batch < 1 || shape->heads < 1 || shape->kv_heads < 1 || shape->q_tokens < 1 ||
+        shape->k_tokens < 1 || shape->heads % shape->kv_heads)
+        return LAC_BAD_SHAPE;
+    // Panels of K and V are indexed with 32 bits as well.
+    const lac_variant &v = *kernel->variant;
+    const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
+    if (shape->q_tokens > LAC_MAX_TOKENS || shape->k_tokens > LAC_MAX_TOKENS ||
+        (static_cast<int64_t>(shape->k_tokens) + v.panel_keys) * features > kMaxElements)
+        return LAC_BAD_LENGTH;
+    return validate_lengths(*shape);
+}
+
+lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
+                         const lac_tensor *k, const lac_tensor *v, const lac_tensor *out,
+                         const lac_args *args, Call *call) {
+    if (!is_kernel(kernel) || !plan) return LAC_BAD_ARGUMENT;
+    if (plan->variant != kernel->variant) return LAC_PATTERN_MISMATCH;
+    const lac_variant &variant = *plan->variant;
+    const Extents rows{plan->heads, plan->q_tokens, variant.head_dim};
+    const Extents keys{plan->kv_heads, plan->k_tokens, variant.head_dim};
+    const Extents values{plan->kv_heads, plan->k_tokens, variant.value_dim};
+    const Extents outputs{plan->heads, plan->q_tokens, variant.value_dim};
+    const struct {
+        const lac_tensor *tensor;
+        Extents extents;
+    } checks[] = {{q, rows}, {k, keys}, {v, values}, {out, outputs}};
+    for (const auto &check : checks)
+        if (lac_status s = validate_tensor(check.tensor, LAC_F32, plan->batch, check.extents);
+            s != LAC_OK)
+            return s;
+    *call = {};
+    call->plan = plan;
+    call->q = *q;
+    call->k = *k;
+    call->v = *v;
+    call->out = *out;
+    if (lac_status s = read_args(args, variant.head_dim, call); s != LAC_OK) return s;
+    if (lac_status s = validate_reach(*plan, *call); s != LAC_OK) return s;
+    const lac_tensor *const inputs[] = {q, k, v};
+    for (const lac_tensor *t : inputs)
+        if (overlap(*out, *t)) return LAC_OVERLAP;
+    return LAC_OK;
+}
+
+}  // namespace lacuna

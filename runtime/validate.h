@@ -1,0 +1,26 @@
+// Checks before anything runs, so that kernels need none.
+#pragma once
+#include "runtime/plan.h"
+
+namespace lacuna {
+
+// *pattern may be null for a kernel compiled for one: then it is set to the kernel's own.
+lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
+                                   const lac_shape *shape);
+
+struct Call {
+    const lac_plan *plan;
+    lac_tensor q, k, v, out;
+    float query_scale;  // scale·log2(e)
+    float softcap;      // in base-2 units
+    float *log_sum_exp;
+    int32_t threads;
+    lac_parallel_for parallel_for;
+    void *parallel_context;
+};
+
+lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
+                         const lac_tensor *k, const lac_tensor *v, const lac_tensor *out,
+                         const lac_args *args, Call *call);
+
+}  // namespace lacuna

@@ -1,0 +1,85 @@
+#include "runtime/workspace.h"
+
+#include "runtime/carver.h"
+
+namespace lacuna {
+
+namespace {
+
+PackedStore carve_store(Carver &c, const lac_plan &plan, int32_t store) {
+    const lac_variant &v = *plan.variant;
+    const int64_t panels = plan.store_panels[store];
+    PackedStore s{};
+    s.panels = panels;
+    s.keys = c.take<float>(panels * v.panel_keys * v.head_dim);
+    s.values = c.take<float>(panels * v.panel_keys * v.plane * v.value_planes);
+    s.keys_nonfinite = c.take<uint8_t>(panels);
+    s.values_nonfinite = c.take<uint8_t>(panels);
+    return s;
+}
+
+size_t packed_bytes(const lac_plan &plan) {
+    Carver c(nullptr);
+    for (int32_t s = 0; s < plan.store_count; s++) carve_store(c, plan, s);
+    return c.used();
+}
+
+Scratch carve_scratch(Carver &c, const lac_plan &plan) {
+    const lac_variant &v = *plan.variant;
+    const int64_t rows = v.tile_rows, slots = static_cast<int64_t>(v.fold_items) * v.chunk;
+    Scratch s{};
+    s.queries = c.take<float>(rows * v.head_dim);
+    s.parts = c.take<float>((v.fold_items + 2) * rows * v.partial_row);
+    const int32_t states = smaller(plan.group_count - 1, 2);
+    for (int32_t i = 0; i < states; i++)
+        s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);
+    s.panels = c.take<int32_t>(slots);
+    s.edges = c.take<int32_t>(slots);
+    s.words = c.take<uint32_t>(slots * rows);
+    s.first_keys = c.take<int32_t>(slots);
+    s.positions = c.take<int32_t>(rows);
+    s.offsets = c.take<int32_t>(rows);
+    s.state_rows = c.take<int32_t>(rows);
+    s.own_rows = c.take<int32_t>(rows);
+    s.tiles = c.take<int32_t>(v.fold_items);
+    s.log_sum_exp = c.take<float>(rows);
+    s.nonfinite = c.take<uint8_t>(1);
+    return s;
+}
+
+}  // namespace
+
+Workspace::Workspace(const lac_plan &plan, int32_t threads, void *memory) : plan_(plan) {
+    // One more head than threads: packing the next overlaps with attending the last.
+    heads_in_flight_ =
+        static_cast<int32_t>(smaller<int64_t>(units(), threads > 1 ? threads + 1 : 1));
+    packed_bytes_ = packed_bytes(plan);
+    Carver sizes(nullptr);
+    carve_scratch(sizes, plan);
+    scratch_bytes_ = sizes.used();
+    Carver c(memory);
+    next_task_ = c.take<int64_t>(1);
+    progress_ = c.take<Progress>(units());
+    packed_ = c.take<uint8_t>(static_cast<int64_t>(packed_bytes_) * heads_in_flight_);
+    scratch_ = c.take<uint8_t>(static_cast<int64_t>(scratch_bytes_) * threads);
+    bytes_ = c.used();
+}
+
+PackedStore Workspace::store(int32_t slot, int32_t store) const {
+    Carver c(packed_ + static_cast<size_t>(slot) * packed_bytes_);
+    PackedStore result{};
+    for (int32_t s = 0; s <= store; s++) result = carve_store(c, plan_, s);
+    return result;
+}
+
+Scratch Workspace::scratch(int32_t thread) const {
+    Carver c(scratch_ + static_cast<size_t>(thread) * scratch_bytes_);
+    return carve_scratch(c, plan_);
+}
+
+}  // namespace lacuna
+
+extern "C" size_t lac_workspace_bytes(const lac_plan *plan, int32_t threads) {
+    if (!plan || threads < 0 || threads > LAC_MAX_THREADS) return 0;
+    return lacuna::Workspace(*plan, threads < 1 ? 1 : threads, nullptr).bytes();
+}

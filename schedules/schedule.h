@@ -1,0 +1,19 @@
+// How the stages run: one function per kind of stages, for one family of targets. Schedules hold
+// schedule calls only; they know no pattern.
+#pragma once
+#include "generators/stages.h"
+
+namespace lacuna {
+
+struct Schedule {
+    void (*queries)(PackQueriesStages &, const Tile &, int lanes);
+    void (*keys)(PackKeysStages &, const Tile &, int lanes);
+    void (*values)(PackValuesStages &, const Tile &, int lanes);
+    void (*partial)(PartialStages &, const Tile &, int lanes);
+    void (*merge)(MergeStages &, const Tile &, int lanes);
+};
+
+extern const Schedule kGenericSchedule;  // slow, always right
+extern const Schedule kX86Schedule;
+
+}  // namespace lacuna

@@ -1,0 +1,37 @@
+// The numbers a schedule is parameterised by.
+#pragma once
+#include <cstdint>
+
+namespace lacuna {
+
+// Constants of the packed data, fixed for (types, tier): the summation order and every size in
+// the runtime hang on them, so they are never tuned.
+struct Format {
+    int panel_keys;  // keys side by side in a panel
+    int chunk;       // panels an item may hold; items end at absolute multiples of it
+    int plane;       // features side by side in a V plane
+    int lanes;       // partial maxima and sums a row keeps; divides panel_keys
+};
+
+// Row of a partial result: planes, then max, sum and padding to a cache line.
+constexpr int kStats = 16;
+constexpr int padded_features(int value_dim, const Format &f) {
+    return (value_dim + f.plane - 1) / f.plane * f.plane;
+}
+constexpr int partial_row(int value_dim, const Format &f) {
+    return padded_features(value_dim, f) + kStats;
+}
+
+// Partial results that one fold or merge call takes at most.
+constexpr int kFoldItems = 8;
+
+// What may be tuned: any Tile gives the same results.
+struct Tile {
+    int rows;        // query rows of a tile
+    int score_rows;  // rows of the register block of Q·K
+    int value_rows;  // rows of the register block of P·V; divides rows
+    int score_unroll;  // features per iteration of Q·K
+    int value_unroll;  // keys per iteration of P·V
+};
+
+}  // namespace lacuna

@@ -1,0 +1,206 @@
+// Whatever is wrong: the right exit code, one line that names it, and nothing left behind.
+#include "cli/errors.h"
+#include "tests/tool.h"
+
+namespace lacuna {
+namespace {
+
+struct Wrong {
+    const char *name, *arguments;
+    int code;
+    std::vector<const char *> named;  // all in the first line of stderr
+    const char *tier = "";
+};
+
+void PrintTo(const Wrong &wrong, std::ostream *out) { *out << wrong.name; }
+
+#define RUN "run -o out.npy --pattern window:4 "
+#define GOOD "--q q.npy --k k.npy --v v.npy "
+
+const Wrong kWrong[] = {
+    // Patterns.
+    {"UnknownAtom",
+     "show --pattern windw:4",
+     kUsage,
+     {"--pattern windw:4", "column 0", "'window'"}},
+    {"EmptyWindow", "show --pattern window:0", kUsage, {"column 7", "'0'", "at least 1"}},
+    {"ZeroStride", "show --pattern window:2+strided:0", kUsage, {"column 17", "'0'"}},
+    {"ZeroEvery", "run -o out.npy --pattern every:0 " GOOD, kUsage, {"every:0", "column 6"}},
+    {"GeneratePattern", "generate --pattern windw:1 -o out", kUsage, {"windw:1", "column 0"}},
+    {"BenchPattern", "bench --pattern window:", kUsage, {"window:", "column 7", "the end"}},
+    // Options.
+    {"NoSubcommand", "", kUsage, {"subcommand"}},
+    {"UnknownSubcommand", "fly", kUsage, {"'fly'"}},
+    {"UnknownOption", RUN GOOD "--bogus 3", kUsage, {"'--bogus'"}},
+    {"NoOutput", "run --pattern dense " GOOD, kUsage, {"--out"}},
+    {"NoThreads", RUN GOOD "--threads 0", kUsage, {"--threads", "0", "1 to 256"}},
+    {"ManyThreads", RUN GOOD "--threads 257", kUsage, {"--threads", "257"}},
+    {"NegativeSoftcap", RUN GOOD "--softcap -1", kUsage, {"--softcap -1"}},
+    {"SoftcapIsNaN", RUN GOOD "--softcap nan", kUsage, {"--softcap nan"}},
+    {"ScaleIsNaN", RUN GOOD "--scale nan", kUsage, {"--scale nan"}},
+    {"ScaleIsInfinite", RUN GOOD "--scale 1e39", kUsage, {"--scale 1e+39"}},
+    {"ScaleIsZero", RUN GOOD "--scale 0", kUsage, {"--scale 0"}},
+    {"ScaleIsNoNumber", RUN GOOD "--scale big", kUsage, {"--scale", "big"}},
+    {"QStartTooLate", RUN GOOD "--q-start 4", kUsage, {"--q-start 4", "0 to 3", "k.npy has 12"}},
+    {"NegativeQStart", RUN GOOD "--q-start -1", kUsage, {"--q-start -1", "0 to 3"}},
+    {"SameNameTwice", RUN GOOD "--log-sum-exp out.npy", kUsage, {"--log-sum-exp out.npy"}},
+    {"UnknownTier", RUN GOOD, kUsage, {"LACUNA_TIER=mmx", "sse41"}, "mmx"},
+    {"UnknownTriple",
+     "generate --target vax-dec-vms -o out",
+     kUnsupportedTarget,
+     {"vax-dec-vms", "x86_64-unknown-linux-gnu"}},
+    {"UnknownList", "list cows", kUsage, {"'cows'", "patterns"}},
+    {"Decode", "bench --pattern dense --phase decode", kUsage, {"decode", "KV cache", "prefill"}},
+    {"UnknownPhase", "bench --pattern dense --phase idle", kUsage, {"idle", "prefill"}},
+    {"BenchHeads", "bench --pattern dense --heads 3 --kv-heads 2", kUsage, {"--kv-heads 2", "3"}},
+    {"BenchQueries", "bench --pattern dense --tokens 8 --queries 9", kUsage, {"--queries 9", "8"}},
+    {"BenchTokens", "bench --pattern dense --tokens 0", kUsage, {"--tokens"}},
+    {"BenchMinTime", "bench --pattern dense --min-time nan", kUsage, {"--min-time"}},
+    // Files.
+    {"MissingFile", RUN "--q no.npy --k k.npy --v v.npy", kBadInput, {"no.npy", "cannot open"}},
+    {"TruncatedFile",
+     RUN "--q cut.npy --k k.npy --v v.npy",
+     kBadInput,
+     {"cut.npy", "2300 bytes", "needs 2304"}},
+    {"EmptyFile", RUN "--q q.npy --k empty.npy --v v.npy", kBadInput, {"empty.npy", ".npy"}},
+    {"Float64", RUN "--q q.npy --k k.npy --v f8.npy", kBadInput, {"f8.npy", "float64", "float32"}},
+    {"Objects",
+     RUN "--q objects.npy --k k.npy --v v.npy",
+     kBadInput,
+     {"objects.npy", "never unpickled"}},
+    {"Rank2", RUN "--q r2.npy --k k.npy --v v.npy", kBadInput, {"r2.npy", "(9, 16)", "[heads"}},
+    {"Rank5", RUN "--q q.npy --k r5.npy --v v.npy", kBadInput, {"r5.npy", "(1, 1, 2, 12, 16)"}},
+    {"RanksDiffer",
+     RUN "--q q.npy --k batch.npy --v v.npy",
+     kBadInput,
+     {"batch.npy: 4 dimensions", "q.npy has 3"}},
+    {"NoTokens", RUN "--q none.npy --k k.npy --v v.npy", kBadInput, {"none.npy", "(4, 0, 16)"}},
+    {"HeadsOfK",
+     RUN "--q q.npy --k h3.npy --v h3.npy",
+     kBadInput,
+     {"h3.npy: 3 heads", "4 of q.npy"}},
+    {"HeadsOfV",
+     RUN "--q q.npy --k k.npy --v h1.npy",
+     kBadInput,
+     {"h1.npy: 1 head", "k.npy has 2"}},
+    {"FeaturesOfK",
+     RUN "--q q.npy --k d8.npy --v v.npy",
+     kBadInput,
+     {"d8.npy: 8 features", "q.npy has 16"}},
+    {"TokensOfV",
+     RUN "--q q.npy --k k.npy --v short.npy",
+     kBadInput,
+     {"short.npy: 5 tokens", "k.npy has 12"}},
+    {"FewerKeysThanQueries",
+     RUN "--q q.npy --k short.npy --v short.npy",
+     kBadInput,
+     {"short.npy: 5 tokens", "9 of q.npy"}},
+    {"Batches",
+     RUN "--q batch.npy --k batch3.npy --v batch3.npy",
+     kBadInput,
+     {"batch3.npy: 3 sequences", "batch.npy has 2"}},
+    {"HeadSize",
+     RUN "--q d600.npy --k d600.npy --v d600.npy",
+     kBadInput,
+     {"d600.npy", "600", "512"}},
+    // Outputs.
+    {"NoSuchFolder",
+     "run -o no/out.npy --pattern dense " GOOD,
+     kBadInput,
+     {"no/out.npy", "cannot write"}},
+    {"OutputIsAFolder", "run -o . --pattern dense " GOOD, kBadInput, {".: cannot write"}},
+    {"FullDisk",
+     "run -o /dev/full --pattern dense " GOOD,
+     kBadInput,
+     {"/dev/full", "No space left"}},
+    {"FullDiskForSums",
+     RUN GOOD "--log-sum-exp /dev/full",
+     kBadInput,
+     {"/dev/full", "No space left"}},
+    {"FullDiskForPng",
+     "show --pattern dense --png /dev/full",
+     kBadInput,
+     {"/dev/full", "No space left"}},
+};
+
+class CliErrors : public Tool, public testing::WithParamInterface<Wrong> {
+protected:
+    void SetUp() override {
+        Tool::SetUp();
+        put_tensor("q.npy", {4, 9, 16});
+        put_tensor("k.npy", {2, 12, 16});
+        put_tensor("v.npy", {2, 12, 16});
+        put_tensor("r2.npy", {9, 16});
+        put_tensor("r5.npy", {1, 1, 2, 12, 16});
+        put_tensor("batch.npy", {2, 2, 12, 16});
+        put_tensor("batch3.npy", {3, 2, 12, 16});
+        put_tensor("none.npy", {4, 0, 16});
+        put_tensor("h1.npy", {1, 12, 16});
+        put_tensor("h3.npy", {3, 12, 16});
+        put_tensor("d8.npy", {2, 12, 8});
+        put_tensor("d600.npy", {1, 2, 600});
+        put_tensor("short.npy", {2, 5, 16});
+        const std::string whole = npy_bytes(put_tensor("cut.npy", {4, 9, 16}));
+        put("cut.npy", whole.substr(0, whole.size() - 4));
+        put("empty.npy", "");
+        put("f8.npy", with_type(whole, "'<f8'"));
+        put("objects.npy", with_type(whole, "'|O' "));
+    }
+
+    static std::string with_type(std::string file, const std::string &type) {
+        return file.replace(file.find("'<f4'"), 5, type);
+    }
+};
+
+// A line of help: where to look, or a caret under the mistake.
+bool is_hint(const std::string &line) {
+    return line.rfind("Try 'lacuna", 0) == 0 ||
+           (line.back() == '^' && line.find_first_not_of(' ') == line.size() - 1);
+}
+
+void expect_one_clear_line(const std::string &err, const std::vector<const char *> &named) {
+    std::istringstream lines(err);
+    std::string first;
+    ASSERT_TRUE(std::getline(lines, first));
+    EXPECT_EQ(first.rfind("lacuna: ", 0), 0U) << err;
+    for (const char *word : named) EXPECT_NE(first.find(word), first.npos) << word << "\n" << err;
+    int hints = 0;
+    for (std::string line; std::getline(lines, line); hints++) EXPECT_TRUE(is_hint(line)) << err;
+    EXPECT_LE(hints, 1) << err;
+}
+
+TEST_P(CliErrors, IsRefusedInOneLine) {
+    const Wrong &wrong = GetParam();
+    const auto before = names();
+    const Ended ended = call(wrong.arguments, wrong.tier);
+    EXPECT_EQ(ended.code, wrong.code) << ended.err;
+    EXPECT_EQ(ended.out, "");
+    expect_one_clear_line(ended.err, wrong.named);
+    EXPECT_EQ(names(), before);
+}
+
+INSTANTIATE_TEST_SUITE_P(Cli, CliErrors, testing::ValuesIn(kWrong),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+class FullOutput : public CliErrors {};
+
+TEST_P(FullOutput, IsNoSuccess) {
+    const Ended ended = call(GetParam().arguments, "", "/dev/full");
+    EXPECT_EQ(ended.code, kBadInput);
+    expect_one_clear_line(ended.err, {"standard output", "No space left"});
+}
+
+const Wrong kFullOutputs[] = {
+    {"List", "list patterns", kBadInput, {}},
+    {"Show", "show --pattern dense", kBadInput, {}},
+    {"Run", RUN GOOD, kBadInput, {}},
+    {"Bench",
+     "bench --pattern dense --tokens 8 --head-dim 16 --min-time 0 --rounds 1",
+     kBadInput,
+     {}},
+};
+INSTANTIATE_TEST_SUITE_P(Cli, FullOutput, testing::ValuesIn(kFullOutputs),
+                         [](const auto &info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace lacuna

@@ -1,0 +1,187 @@
+#include "tests/harness.h"
+
+#include <pthread.h>
+
+#include <cmath>
+#include <stdexcept>
+#include <thread>
+
+#include "lacuna/lacuna.hpp"
+
+namespace lacuna {
+
+namespace {
+
+void fresh_threads(void *, int32_t count, lac_work work, void *argument) {
+    std::vector<std::thread> threads;
+    for (int32_t i = 0; i < count; i++) threads.emplace_back([=] { work(argument, i); });
+    for (std::thread &t : threads) t.join();
+}
+
+}  // namespace
+
+std::string Problem::describe() const {
+    return pattern + " batch " + std::to_string(batch) + " heads " + std::to_string(heads) + "/" +
+           std::to_string(kv_heads) + " q " + std::to_string(q_tokens) + " k " +
+           std::to_string(k_tokens) + " d " + std::to_string(head_dim) + "x" +
+           std::to_string(value_dim) + " threads " + std::to_string(threads) + " order " +
+           std::to_string(static_cast<int>(order)) + " seed " + std::to_string(seed);
+}
+
+TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
+    const int64_t f = sizeof(float);
+    int64_t head = 0, token = 0, batch = 0, base = 0;
+    int64_t row = features;
+    if (p.order == Order::kHeadsFirst || p.order == Order::kReversed) {
+        token = row, head = token * tokens, batch = head * heads;
+    } else {
+        // Fused: as if other tensors' features lay between the rows.
+        if (p.order == Order::kFused) row += 3;
+        head = row, token = head * heads, batch = token * tokens;
+    }
+    int64_t elements = batch * (p.batch - 1) + head * (heads - 1) + token * (tokens - 1) + features;
+    if (p.order == Order::kReversed) {
+        base = token * (tokens - 1);
+        token = -token;
+    }
+    memory_ = std::make_unique<Guarded>(static_cast<size_t>(elements * f), p.flush);
+    view_ = {sizeof(lac_tensor), LAC_F32, memory_->floats() + base, p.batch, heads, tokens,
+             features,           batch * f, head * f, token * f};
+}
+
+float &TestTensor::at(int b, int h, int t, int d) {
+    auto *bytes = static_cast<uint8_t *>(view_.data) + b * view_.batch_stride +
+                  h * view_.head_stride + t * view_.token_stride;
+    return reinterpret_cast<float *>(bytes)[d];
+}
+
+void TestTensor::fill(unsigned seed, float magnitude) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> normal(0, magnitude);
+    for (int b = 0; b < view_.batch; b++)
+        for (int h = 0; h < view_.heads; h++)
+            for (int t = 0; t < view_.tokens; t++)
+                for (int d = 0; d < view_.features; d++) at(b, h, t, d) = normal(random);
+}
+
+void TestTensor::fill_with(float value) {
+    for (int b = 0; b < view_.batch; b++)
+        for (int h = 0; h < view_.heads; h++)
+            for (int t = 0; t < view_.tokens; t++)
+                for (int d = 0; d < view_.features; d++) at(b, h, t, d) = value;
+}
+
+Tensors::Tensors(const Problem &p)
+    : q(p, p.heads, p.q_tokens, p.head_dim), k(p, p.kv_heads, p.k_tokens, p.head_dim),
+      v(p, p.kv_heads, p.k_tokens, p.value_dim), out(p, p.heads, p.q_tokens, p.value_dim),
+      log_sum_exp(static_cast<size_t>(p.batch) * p.heads * p.q_tokens, -7.0f) {
+    q.fill(p.seed * 3 + 1, p.magnitude);
+    k.fill(p.seed * 3 + 2, 1);
+    v.fill(p.seed * 3 + 3, 1);
+    out.fill_with(-7.0f);
+}
+
+lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
+    const lac_pattern pattern = parse(p.pattern);
+    const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
+    const lac_shape shape{sizeof(lac_shape), p.batch, p.heads, p.kv_heads, p.q_tokens, p.k_tokens,
+                          list(p.q_lengths), list(p.k_lengths), list(p.q_starts)};
+    size_t bytes = 0;
+    lac_status s = lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
+    if (s != LAC_OK) return s;
+    const Guarded plan_memory(bytes, Flush::kBack);
+    const lac_plan *plan = nullptr;
+    s = lac_plan_init(&kernel, &pattern, &shape, plan_memory.data(), bytes, &plan);
+    if (s != LAC_OK) return s;
+    plan_memory.make_read_only();
+    const size_t workspace_bytes = lac_workspace_bytes(plan, p.threads);
+    const Guarded workspace(workspace_bytes, Flush::kBack);
+    // Whatever an earlier call left there must not show.
+    std::memset(workspace.data(), 0xff, workspace_bytes);
+    lac_args args{};
+    args.size = sizeof args;
+    args.scale = p.scale;
+    args.softcap = p.softcap;
+    args.log_sum_exp = t.log_sum_exp.data();
+    args.threads = p.threads;
+    args.parallel_for = fresh_threads;
+    const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
+    return lac_attention(&kernel, plan, &q, &k, &v, &out, &args, workspace.data(),
+                         workspace_bytes);
+}
+
+Judgement judge(const Problem &p, Tensors &t) {
+    const lac_pattern pattern = parse(p.pattern);
+    Judgement worst;
+    for (int b = 0; b < p.batch; b++)
+        for (int h = 0; h < p.heads; h++) {
+            const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
+            std::vector<float> q, k, v;
+            for (int i = 0; i < nq; i++)
+                for (int d = 0; d < p.head_dim; d++) q.push_back(t.q.at(b, h, i, d));
+            for (int i = 0; i < nk; i++) {
+                for (int d = 0; d < p.head_dim; d++) k.push_back(t.k.at(b, kv, i, d));
+                for (int d = 0; d < p.value_dim; d++) v.push_back(t.v.at(b, kv, i, d));
+            }
+            const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
+            const OracleInput in{&pattern,    nq, nk, p.q_start(b), p.head_dim,
+                                 p.value_dim, h,  scale, p.softcap};
+            const OracleOutput want = oracle(in, q.data(), k.data(), v.data());
+            std::vector<double> got;
+            for (int i = 0; i < nq; i++)
+                for (int d = 0; d < p.value_dim; d++) got.push_back(t.out.at(b, h, i, d));
+            const double unit = 8 * 1.1920929e-7 * want.largest_score;
+            const double allowed = std::max(1e-12, unit * unit);
+            const double error = nmse(want.out, got) / allowed;
+            if (!(error <= worst.error_ratio)) worst.error_ratio = error;
+            for (int i = 0; i < nq; i++) {
+                const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
+                const double w = want.log_sum_exp[size_t(i)];
+                const double e = std::isinf(w) ? (l == w ? 0 : 1) : std::abs(l - w);
+                const double relative = e / (1 + want.largest_score);
+                if (!(relative <= worst.log_sum_exp_error)) worst.log_sum_exp_error = relative;
+            }
+        }
+    return worst;
+}
+
+std::vector<uint32_t> bits(Tensors &t, const Problem &p) {
+    std::vector<uint32_t> all;
+    for (int b = 0; b < p.batch; b++)
+        for (int h = 0; h < p.heads; h++)
+            for (int i = 0; i < p.q_tokens; i++)
+                for (int d = 0; d < p.value_dim; d++) {
+                    uint32_t x;
+                    std::memcpy(&x, &t.out.at(b, h, i, d), sizeof x);
+                    all.push_back(x);
+                }
+    return all;
+}
+
+lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier) {
+    setenv("LACUNA_TIER", tier.c_str(), 1);
+    const lac_request request{sizeof(lac_request), entry.type, entry.head_dim, entry.value_dim,
+                              entry.pattern};
+    lac_kernel kernel{};
+    lac::check(lac_kernel_find(&lac_kernels, &request, &kernel));
+    if (lac_kernel_tier(&kernel) != tier) throw std::logic_error("LACUNA_TIER did not pin " + tier);
+    return kernel;
+}
+
+std::vector<std::string> runnable_tiers() {
+    std::vector<std::string> tiers;
+    const lac_kernel_entry &entry = lac_kernels.kernels[0];
+    for (int i = 0; i < entry.variant_count; i++) {
+        setenv("LACUNA_TIER", entry.variants[i].tier, 1);
+        const lac_request request{sizeof(lac_request), entry.type, entry.head_dim, entry.value_dim,
+                                  nullptr};
+        lac_kernel kernel{};
+        if (lac_kernel_find(&lac_kernels, &request, &kernel) == LAC_OK)
+            tiers.push_back(entry.variants[i].tier);
+    }
+    return tiers;
+}
+
+lac_pattern parse(const std::string &text) { return lac::pattern(text); }
+
+}  // namespace lacuna

@@ -1,0 +1,76 @@
+// One attention problem, run through the public C calls and compared with the oracle.
+#pragma once
+#include <cstring>
+#include <functional>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/bundle.h"
+#include "tests/guarded.h"
+#include "tests/oracle.h"
+
+namespace lacuna {
+
+enum class Order { kHeadsFirst, kTokensFirst, kFused, kReversed };
+
+struct Problem {
+    std::string pattern = "dense";
+    int batch = 1, heads = 1, kv_heads = 1;
+    int q_tokens = 1, k_tokens = 1;
+    int head_dim = 64, value_dim = 64;
+    std::vector<int32_t> q_lengths, k_lengths, q_starts;
+    float scale = 0, softcap = 0;
+    float magnitude = 1;  // of Q's elements
+    int threads = 1;
+    Order order = Order::kHeadsFirst;
+    Flush flush = Flush::kBack;
+    unsigned seed = 1;
+
+    int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
+    int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
+    int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
+    std::string describe() const;
+};
+
+// A [batch, heads, tokens, features] tensor in guarded memory.
+class TestTensor {
+public:
+    TestTensor(const Problem &p, int heads, int tokens, int features);
+    float &at(int b, int h, int t, int d);
+    lac_tensor view() const { return view_; }
+    void fill(unsigned seed, float magnitude);
+    void fill_with(float value);
+    void make_read_only() const { memory_->make_read_only(); }
+
+private:
+    std::unique_ptr<Guarded> memory_;
+    lac_tensor view_{};
+};
+
+struct Tensors {
+    explicit Tensors(const Problem &p);
+    TestTensor q, k, v, out;
+    std::vector<float> log_sum_exp;
+};
+
+// Plans and runs; the status of the first call that fails. Workspace and plan are guarded too.
+lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t);
+
+// Largest NMSE over all heads and sequences relative to what design allows for its scores
+// (<= 1 passes), and the same for log-sum-exp in absolute terms.
+struct Judgement {
+    double error_ratio = 0, log_sum_exp_error = 0;
+};
+Judgement judge(const Problem &p, Tensors &t);
+
+// Every bit of the output.
+std::vector<uint32_t> bits(Tensors &t, const Problem &p);
+
+extern "C" const lac_bundle lac_kernels;  // of tests/kernels.json
+std::vector<std::string> runnable_tiers();
+lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier);
+lac_pattern parse(const std::string &text);
+
+}  // namespace lacuna

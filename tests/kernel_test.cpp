@@ -1,0 +1,189 @@
+// Every kernel on every tier this CPU runs, against the oracle.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <map>
+
+#include "tests/harness.h"
+
+namespace lacuna {
+namespace {
+
+const char *const kPatterns[] = {
+    "dense",          "window:256",        "window:1",
+    "window:7+every:4", "bidi/dense",      "bidi/window:20",
+    "local:30,5",     "bidi/local:10,25",  "every:3",
+    "strided:5",      "dilated:6,3",       "bidi/dilated:5,4",
+    "sink:9",         "block:10",          "global:3+window:12",
+    "bidi/global:5+local:8,8", "window:16+strided:8+sink:2", "bidi/block:32+every:16",
+    "strided:4+dilated:3,6+window:5"};
+
+struct Lengths {
+    int q, k;
+};
+const Lengths kLengths[] = {{1, 1},   {1, 7},   {2, 2},    {5, 17},    {16, 16},
+                            {17, 17}, {33, 40}, {48, 100}, {100, 100}, {1, 300}, {257, 257}};
+struct Heads {
+    int q, kv;
+};
+const Heads kHeads[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 5}, {16, 1}, {14, 2}};
+
+class EveryKernel : public testing::TestWithParam<std::tuple<int, std::string>> {
+protected:
+    const lac_kernel_entry &entry() const {
+        return lac_kernels.kernels[std::get<0>(GetParam())];
+    }
+    lac_kernel kernel() const { return find_kernel(entry(), std::get<1>(GetParam())); }
+    Problem problem() const {
+        Problem p;
+        p.head_dim = entry().head_dim;
+        p.value_dim = entry().value_dim;
+        return p;
+    }
+    // The kernel's own pattern, or the i-th of the list.
+    std::string pattern(int i) const {
+        if (!entry().pattern) return kPatterns[static_cast<size_t>(i) % std::size(kPatterns)];
+        char text[256];
+        lac_pattern_text(entry().pattern, text, sizeof text);
+        return text;
+    }
+    void expect_right(const Problem &p) {
+        Tensors t(p);
+        ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
+        const Judgement j = judge(p, t);
+        EXPECT_LE(j.error_ratio, 1.0) << p.describe();
+        EXPECT_LE(j.log_sum_exp_error, 2e-6) << p.describe();
+    }
+};
+
+TEST_P(EveryKernel, AgreesWithTheOracleAtOddShapes) {
+    int i = std::get<0>(GetParam());
+    for (const Lengths &n : kLengths)
+        for (int repeat = 0; repeat < 2; repeat++, i++) {
+            Problem p = problem();
+            p.pattern = pattern(i);
+            const Heads &h = kHeads[static_cast<size_t>(i) % std::size(kHeads)];
+            p.heads = h.q;
+            p.kv_heads = h.kv;
+            p.q_tokens = n.q;
+            p.k_tokens = n.k;
+            p.seed = static_cast<unsigned>(i);
+            p.order = static_cast<Order>(i % 4);
+            p.flush = i % 2 ? Flush::kFront : Flush::kBack;
+            expect_right(p);
+        }
+}
+
+TEST_P(EveryKernel, TakesBatchesOfOwnLengths) {
+    Problem p = problem();
+    p.pattern = pattern(3);
+    p.batch = 3;
+    p.heads = 4;
+    p.kv_heads = 2;
+    p.q_tokens = 40;
+    p.k_tokens = 70;
+    p.q_lengths = {40, 0, 13};
+    p.k_lengths = {70, 5, 29};
+    p.q_starts = {30, 2, 7};
+    p.order = Order::kTokensFirst;
+    Tensors t(p);
+    ASSERT_EQ(run(kernel(), p, t), LAC_OK);
+    const Judgement j = judge(p, t);
+    EXPECT_LE(j.error_ratio, 1.0);
+    EXPECT_LE(j.log_sum_exp_error, 2e-6);
+    for (int d = 0; d < p.value_dim; d++) {
+        EXPECT_EQ(t.out.at(1, 3, 0, d), -7.0f) << "a row past its sequence was written";
+        EXPECT_EQ(t.out.at(2, 0, 13, d), -7.0f) << "a row past its sequence was written";
+    }
+}
+
+TEST_P(EveryKernel, ScalesAndCaps) {
+    for (const float softcap : {0.0f, 5.0f, 50.0f})
+        for (const float scale : {0.0f, 0.3f, -0.05f}) {
+            Problem p = problem();
+            p.pattern = pattern(1);
+            p.q_tokens = p.k_tokens = 50;
+            p.softcap = softcap;
+            p.scale = scale;
+            p.magnitude = 3;
+            expect_right(p);
+        }
+}
+
+TEST_P(EveryKernel, StaysFiniteWithLogitsOfTenThousand) {
+    for (const bool capped : {false, true}) {
+        Problem p = problem();
+        p.pattern = pattern(0);
+        p.q_tokens = p.k_tokens = 40;
+        p.magnitude = 1e4f;  // scores of up to ±1e4 and more
+        p.softcap = capped ? 30.0f : 0.0f;
+        expect_right(p);
+    }
+}
+
+TEST_P(EveryKernel, MaskedKeysChangeNoBit) {
+    Problem p = problem();
+    p.pattern = entry().pattern ? pattern(0) : "window:9";
+    p.q_tokens = 30;
+    p.k_tokens = 75;
+    Tensors clean(p);
+    ASSERT_EQ(run(kernel(), p, clean), LAC_OK);
+    const lac_pattern pattern = parse(p.pattern);
+    int poisoned = 0;
+    Tensors poison(p);
+    for (int k = 0; k < p.k_tokens; k++) {
+        bool seen = false;
+        for (int q = 0; q < p.q_tokens; q++)
+            seen |= lac_pattern_attends(&pattern, 0, p.q_start(0) + q, k, p.k_tokens) != 0;
+        if (seen) continue;
+        poisoned++;
+        for (int d = 0; d < p.head_dim; d++) poison.k.at(0, 0, k, d) = NAN;
+        for (int d = 0; d < p.value_dim; d++)
+            poison.v.at(0, 0, k, d) = d % 2 ? std::numeric_limits<float>::infinity() : NAN;
+    }
+    ASSERT_EQ(run(kernel(), p, poison), LAC_OK);
+    EXPECT_EQ(bits(clean, p), bits(poison, p)) << poisoned << " keys were poisoned";
+}
+
+// A key that some rows see and others do not: only those who see it may notice.
+TEST_P(EveryKernel, PoisonReachesOnlyRowsThatKeepIt) {
+    Problem p = problem();
+    p.pattern = pattern(1);
+    p.q_tokens = p.k_tokens = 60;
+    Tensors clean(p);
+    ASSERT_EQ(run(kernel(), p, clean), LAC_OK);
+    const lac_pattern pattern = parse(p.pattern);
+    for (const bool in_keys : {false, true}) {
+        Tensors poison(p);
+        const int bad = 37;
+        if (in_keys)
+            poison.k.at(0, 0, bad, 2) = NAN;
+        else
+            poison.v.at(0, 0, bad, 2) = std::numeric_limits<float>::infinity();
+        ASSERT_EQ(run(kernel(), p, poison), LAC_OK);
+        for (int q = 0; q < p.q_tokens; q++) {
+            const bool kept = lac_pattern_attends(&pattern, 0, q, bad, p.k_tokens) != 0;
+            for (int d = 0; d < p.value_dim; d++) {
+                const float got = poison.out.at(0, 0, q, d);
+                if (kept && (in_keys || d == 2))
+                    EXPECT_FALSE(std::isfinite(got)) << "row " << q << " feature " << d;
+                else
+                    EXPECT_EQ(got, clean.out.at(0, 0, q, d)) << "row " << q << " feature " << d;
+            }
+        }
+    }
+}
+
+std::string test_name(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
+    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
+           std::get<1>(info.param);
+}
+
+INSTANTIATE_TEST_SUITE_P(All, EveryKernel,
+                         testing::Combine(testing::Range(0, lac_bundle_kernel_count(&lac_kernels)),
+                                          testing::ValuesIn(runnable_tiers())),
+                         test_name);
+
+}  // namespace
+}  // namespace lacuna

@@ -1,0 +1,59 @@
+#include "tests/oracle.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace lacuna {
+
+namespace {
+
+double score(const OracleInput &in, const float *q, const float *k) {
+    double dot = 0;
+    for (int64_t d = 0; d < in.head_dim; d++) dot += static_cast<double>(q[d]) * k[d];
+    dot *= in.scale;
+    return in.softcap > 0 ? in.softcap * std::tanh(dot / in.softcap) : dot;
+}
+
+}  // namespace
+
+OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const float *v) {
+    OracleOutput result;
+    result.out.assign(static_cast<size_t>(in.q_tokens * in.value_dim), 0.0);
+    result.log_sum_exp.assign(static_cast<size_t>(in.q_tokens),
+                              -std::numeric_limits<double>::infinity());
+    for (int64_t row = 0; row < in.q_tokens; row++) {
+        std::vector<int64_t> kept;
+        std::vector<double> scores;
+        for (int64_t key = 0; key < in.k_tokens; key++)
+            if (lac_pattern_attends(in.pattern, static_cast<int32_t>(in.head),
+                                    static_cast<int32_t>(in.q_start + row),
+                                    static_cast<int32_t>(key),
+                                    static_cast<int32_t>(in.k_tokens))) {
+                kept.push_back(key);
+                scores.push_back(score(in, q + row * in.head_dim, k + key * in.head_dim));
+                result.largest_score = std::max(result.largest_score, std::abs(scores.back()));
+            }
+        if (kept.empty()) continue;
+        const double most = *std::max_element(scores.begin(), scores.end());
+        double sum = 0;
+        for (double &s : scores) sum += s = std::exp(s - most);
+        for (size_t i = 0; i < kept.size(); i++)
+            for (int64_t d = 0; d < in.value_dim; d++)
+                result.out[static_cast<size_t>(row * in.value_dim + d)] +=
+                    scores[i] / sum * v[kept[i] * in.value_dim + d];
+        result.log_sum_exp[static_cast<size_t>(row)] = most + std::log(sum);
+    }
+    return result;
+}
+
+double nmse(const std::vector<double> &want, const std::vector<double> &got) {
+    double error = 0, power = 0;
+    for (size_t i = 0; i < want.size(); i++) {
+        error += (got[i] - want[i]) * (got[i] - want[i]);
+        power += want[i] * want[i];
+    }
+    return error == 0 ? 0 : error / power;
+}
+
+}  // namespace lacuna

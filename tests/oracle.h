@@ -1,0 +1,30 @@
+// The one reference: attention in float64, plain loops over the pattern's definition. It shares
+// no code with plan, kernels or runtime.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "runtime/include/lacuna/lacuna.h"
+
+namespace lacuna {
+
+struct OracleInput {
+    const lac_pattern *pattern;
+    int64_t q_tokens, k_tokens, q_start;
+    int64_t head_dim, value_dim;
+    int64_t head = 0;  // the query head, for patterns that ask
+    double scale, softcap = 0;
+};
+
+// One head: q [q_tokens, head_dim], k [k_tokens, head_dim], v [k_tokens, value_dim].
+struct OracleOutput {
+    std::vector<double> out;          // [q_tokens, value_dim]
+    std::vector<double> log_sum_exp;  // [q_tokens]
+    double largest_score = 0;         // |score| over kept pairs
+};
+OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const float *v);
+
+// Σ(got - want)² / Σ want²; 0 when both are zero.
+double nmse(const std::vector<double> &want, const std::vector<double> &got);
+
+}  // namespace lacuna
