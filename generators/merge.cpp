@@ -69,7 +69,9 @@ MergeStages merge(const MergeInputs &in, Func offset, Expr extent, int value_dim
     Expr start = unsafe_promise_clamped(offset(r), 0, extent - value_dim);
     s.inverse_sum = Func("inverse_sum");
     s.inverse_sum(s.r) = select_bits(is_zero(s.sum(s.r)), 0, 1.0f / s.sum(s.r));
-    s.out(start + d) = s.folded(d, r) * s.inverse_sum(r);
+    // The usual case, spelled out: folding one part onto nothing is that part.
+    s.one_part = in.items == 1 && !in.has_earlier;
+    s.out(start + d) = select(s.one_part, in.parts(d, r, 0), s.folded(d, r)) * s.inverse_sum(r);
 
     constexpr float kLn2 = 0.6931471805599453f;
     Expr natural = (s.running_max(in.items, s.r) + log2_positive(s.sum(s.r))) * kLn2;

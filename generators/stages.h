@@ -57,7 +57,8 @@ struct MergeStages {
     Halide::Func state;                       // fold: features, max and sum
     Halide::Func out, log_sum_exp;            // merge: normalised rows
     Halide::Var d{"d"}, r{"r"}, j{"j"};
-    Halide::RDom items, items_sum, items_max, scatter, scatter_rows;
+    Halide::RDom items, items_sum, items_max, scatter;
+    Halide::Expr one_part;                    // merge: nothing to fold
     int value_dim = 0;
     Format format{};
 };

@@ -16,6 +16,7 @@ public:
     void run() {
         locate_rows();
         pack_queries();
+        prefetch_rows(call_.out, true);  // written when the scores are done
         ItemWalk walk(plan_, layout_, tile_);
         Batch batch;
         while (walk.next(s_, v_.fold_items - parts_, &batch)) {
@@ -28,46 +29,71 @@ public:
             fold(s_.state[tile_.group % 2], s_.state_rows, plan_.state_rows);
     }
 
-private:
-    int32_t token_of(int32_t row) const {  // its position in the sequence
-        const int32_t t = (tile_.first_row + row) / plan_.group_heads;
-        return tile_.position + t * plan_.group[tile_.group].row_stride;
+    // Asks for the tile's rows ahead of their use: rows of a strided tile lie too far apart for the
+    // hardware to guess.
+    void prefetch_rows(const lac_tensor &t, bool to_write) const {
+        constexpr int64_t kLine = 64;
+        const int64_t bytes = t.features * static_cast<int64_t>(sizeof(float));
+        RowCursor row = first_row();
+        for (int32_t r = 0; r < tile_.rows; r++, advance(row)) {
+            const uint8_t *at = address(t, row);
+            for (const uint8_t *end = at + bytes; at < end; at += kLine)
+                to_write ? __builtin_prefetch(at, 1) : __builtin_prefetch(at, 0);
+        }
     }
-    int32_t query_head(int32_t row) const {
-        return head_.kv_head * plan_.group_heads + (tile_.first_row + row) % plan_.group_heads;
+
+private:
+    // A row as a position in the sequence and a query head of the group; stepped, not divided.
+    struct RowCursor {
+        int32_t position, head;
+    };
+    RowCursor first_row() const {
+        const int32_t stride = plan_.group[tile_.group].row_stride;
+        return {tile_.position + tile_.first_row / plan_.group_heads * stride,
+                tile_.first_row % plan_.group_heads};
+    }
+    void advance(RowCursor &row) const {
+        if (++row.head < plan_.group_heads) return;
+        row.head = 0;
+        row.position += plan_.group[tile_.group].row_stride;
+    }
+    int32_t query_head(const RowCursor &row) const {
+        return head_.kv_head * plan_.group_heads + row.head;
+    }
+    uint8_t *address(const lac_tensor &t, const RowCursor &row) const {
+        return static_cast<uint8_t *>(t.data) + head_.sequence * t.batch_stride +
+               query_head(row) * t.head_stride +
+               (row.position - layout_.q_start) * t.token_stride;
     }
     float *part(int32_t index) const {
         return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
     }
 
     void locate_rows() {
+        RowCursor row = first_row();
         for (int32_t r = 0; r < v_.tile_rows; r++) {
-            const int32_t row = smaller(r, tile_.rows - 1), position = token_of(row);
-            s_.positions[r] = position;
+            s_.positions[r] = row.position;
             if (plan_.group_count > 1)
-                s_.state_rows[r] = (position - block_.first_token) * plan_.group_heads +
-                                   (tile_.first_row + row) % plan_.group_heads;
+                s_.state_rows[r] =
+                    (row.position - block_.first_token) * plan_.group_heads + row.head;
+            if (r + 1 < tile_.rows) advance(row);
         }
     }
 
     // The lowest address of the tile's rows; offsets of all rows from it, in elements.
     float *rows_in(const lac_tensor &t, int32_t *extent) {
-        const int64_t head_stride = t.head_stride / static_cast<int64_t>(sizeof(float));
-        const int64_t token_stride = t.token_stride / static_cast<int64_t>(sizeof(float));
-        int64_t low = INT64_MAX, high = INT64_MIN;
-        const auto offset = [&](int32_t r) {
-            return query_head(r) * head_stride +
-                   (token_of(r) - layout_.q_start) * token_stride;
-        };
-        for (int32_t r = 0; r < tile_.rows; r++) {
-            low = smaller(low, offset(r));
-            high = larger(high, offset(r));
+        RowCursor row = first_row();
+        float *const first = reinterpret_cast<float *>(address(t, row));
+        int32_t low = 0, high = 0;
+        for (int32_t r = 0; r < tile_.rows; r++, advance(row)) {
+            s_.offsets[r] =
+                static_cast<int32_t>(reinterpret_cast<float *>(address(t, row)) - first);
+            low = smaller(low, s_.offsets[r]);
+            high = larger(high, s_.offsets[r]);
         }
-        for (int32_t r = 0; r < tile_.rows; r++)
-            s_.offsets[r] = static_cast<int32_t>(offset(r) - low);
-        *extent = static_cast<int32_t>(high - low) + t.features;
-        return reinterpret_cast<float *>(static_cast<uint8_t *>(t.data) +
-                                         head_.sequence * t.batch_stride) + low;
+        for (int32_t r = 0; r < tile_.rows; r++) s_.offsets[r] -= low;
+        *extent = high - low + t.features;
+        return first + low;
     }
 
     void pack_queries() {
@@ -172,9 +198,10 @@ private:
         v_.merge(&parts, &before, &before_index, e.any, parts_, tile_.rows, &offsets, extent,
                  &out, &log_sum_exp);
         if (!call_.log_sum_exp) return;
-        for (int32_t r = 0; r < tile_.rows; r++) {
-            const int64_t row = static_cast<int64_t>(head_.sequence) * plan_.heads + query_head(r);
-            call_.log_sum_exp[row * plan_.q_tokens + token_of(r) - layout_.q_start] =
+        RowCursor row = first_row();
+        for (int32_t r = 0; r < tile_.rows; r++, advance(row)) {
+            const int64_t at = static_cast<int64_t>(head_.sequence) * plan_.heads + query_head(row);
+            call_.log_sum_exp[at * plan_.q_tokens + row.position - layout_.q_start] =
                 s_.log_sum_exp[r];
         }
     }
@@ -205,9 +232,16 @@ void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
 
 void attend_block(const Call &call, const Workspace &workspace, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block) {
+    const auto tile = [&](int32_t t) {
+        return TileAttention(call, workspace, scratch, layout, head, block,
+                             call.plan->tiles[block.first_tile + t]);
+    };
+    // The tile after the last is most likely this thread's as well.
+    const TileBlock &last = call.plan->blocks[layout.first_block + layout.blocks - 1];
+    const int32_t tiles = last.first_tile + last.tiles - block.first_tile;
     for (int32_t t = 0; t < block.tiles; t++) {
-        const RowTile &tile = call.plan->tiles[block.first_tile + t];
-        TileAttention(call, workspace, scratch, layout, head, block, tile).run();
+        if (t + 1 < tiles) tile(t + 1).prefetch_rows(call.q, false);
+        tile(t).run();
     }
 }
 

@@ -4,6 +4,8 @@ namespace lacuna {
 
 namespace {
 
+constexpr int64_t kPiecePanels = 2;  // of one kernel call
+
 // Panels first…first+count-1 of one residue class.
 struct Part {
     int32_t store, residue;
@@ -30,44 +32,87 @@ const float *at(const lac_tensor &t, int32_t sequence, int32_t head, int64_t tok
                                            token * t.token_stride);
 }
 
+// Some panels of one residue class, from key `token` on.
+struct Piece {
+    int64_t token, panel;
+    int32_t panels, keys;  // keys: those that exist
+};
+
+Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int64_t first,
+               int64_t panels) {
+    const int64_t keys = plan.variant->panel_keys, modulus = plan.store[part.store].modulus;
+    const int64_t token = part.residue + first * keys * modulus;
+    // A residue class may end, or be empty, before its last panel does.
+    const int64_t left = token < layout.k_tokens ? ceil_div(layout.k_tokens - token, modulus) : 0;
+    const int64_t base =
+        static_cast<int64_t>(part.residue) * layout.panels_per_residue[part.store];
+    return {left > 0 ? token : 0, base + first, static_cast<int32_t>(panels),
+            static_cast<int32_t>(smaller(left, panels * keys))};
+}
+
+void pack_keys(const lac_variant &v, const PackedStore &store, const Piece &piece,
+               const float *source, int32_t stride) {
+    const int32_t panel_floats = v.panel_keys * v.head_dim;
+    View<2> from(source, Dim{v.head_dim, 1}, Dim{larger(piece.keys, 1), stride});
+    View<3> to(store.keys + piece.panel * panel_floats, Dim{v.panel_keys, 1},
+               Dim{v.head_dim, v.panel_keys}, Dim{piece.panels, panel_floats});
+    View<1> flags(store.keys_nonfinite + piece.panel, Dim{piece.panels, 1});
+    v.pack_keys(&from, piece.keys, &to, &flags);
+}
+
+void pack_values(const lac_variant &v, const PackedStore &store, const Piece &piece,
+                 const float *source, int32_t stride) {
+    const int32_t panel_floats = v.panel_keys * v.plane;
+    View<2> from(source, Dim{v.value_dim, 1}, Dim{larger(piece.keys, 1), stride});
+    View<4> to(store.values + piece.panel * panel_floats, Dim{v.plane, 1},
+               Dim{v.panel_keys, v.plane}, Dim{piece.panels, panel_floats},
+               Dim{v.value_planes, static_cast<int32_t>(store.panels * panel_floats)});
+    View<1> flags(store.values_nonfinite + piece.panel, Dim{piece.panels, 1});
+    v.pack_values(&from, piece.keys, &to, &flags);
+}
+
+// Elements from one key of a class to the next.
+int32_t stride_of(const lac_tensor &t, const Piece &piece, int64_t modulus) {
+    if (piece.keys < 2) return 0;
+    return static_cast<int32_t>(modulus * t.token_stride / static_cast<int64_t>(sizeof(float)));
+}
+
+void prefetch(const float *source, const lac_tensor &t, const Piece &piece, int32_t stride) {
+    constexpr int32_t kLineFloats = 16;
+    for (int64_t key = 0; key < piece.keys; key++)
+        for (int32_t d = 0; d < t.features; d += kLineFloats)
+            __builtin_prefetch(source + key * stride + d);
+}
+
 }  // namespace
 
 void pack_task(const Call &call, const Workspace &workspace, const Layout &layout,
                int32_t sequence, int32_t kv_head, int32_t slot, int32_t task) {
     const lac_plan &plan = *call.plan;
-    const lac_variant &v = *plan.variant;
     const Part part = part_of(plan, layout, task);
     const PackedStore store = workspace.store(slot, part.store);
     const int64_t modulus = plan.store[part.store].modulus;
-    const int64_t panel = part.residue * static_cast<int64_t>(
-                              layout.panels_per_residue[part.store]) + part.first;
-    const int64_t token = part.residue + part.first * v.panel_keys * modulus;
-    const auto panels = static_cast<int32_t>(part.count);
-    // A residue class may end, or be empty, before its last panel does.
-    const int64_t left = token < layout.k_tokens ? ceil_div(layout.k_tokens - token, modulus) : 0;
-    const auto keys = static_cast<int32_t>(
-        smaller(left, part.count * static_cast<int64_t>(v.panel_keys)));
-    const int64_t source = keys > 0 ? token : 0;
-    const auto stride = [&](const lac_tensor &t) {
-        return keys > 1 ? static_cast<int32_t>(modulus * t.token_stride / (int64_t)sizeof(float))
-                        : 0;
+    const auto piece = [&](int64_t at) {
+        return piece_of(plan, layout, part, part.first + at,
+                        smaller<int64_t>(part.count - at, kPiecePanels));
     };
-    const int32_t extent = larger(keys, 1);
-    View<2> k(at(call.k, sequence, kv_head, source), Dim{v.head_dim, 1},
-              Dim{extent, stride(call.k)});
-    View<3> packed_k(store.keys + panel * v.panel_keys * v.head_dim, Dim{v.panel_keys, 1},
-                     Dim{v.head_dim, v.panel_keys}, Dim{panels, v.panel_keys * v.head_dim});
-    View<1> k_flags(store.keys_nonfinite + panel, Dim{panels, 1});
-    v.pack_keys(&k, keys, &packed_k, &k_flags);
-
-    const int32_t panel_floats = v.panel_keys * v.plane;
-    View<2> values(at(call.v, sequence, kv_head, source), Dim{v.value_dim, 1},
-                   Dim{extent, stride(call.v)});
-    View<1> v_flags(store.values_nonfinite + panel, Dim{panels, 1});
-    View<4> packed_v(store.values + panel * panel_floats, Dim{v.plane, 1},
-                     Dim{v.panel_keys, v.plane}, Dim{panels, panel_floats},
-                     Dim{v.value_planes, static_cast<int32_t>(store.panels * panel_floats)});
-    v.pack_values(&values, keys, &packed_v, &v_flags);
+    const auto each = [&](const Piece &p, auto visit) {
+        visit(call.k, at(call.k, sequence, kv_head, p.token), stride_of(call.k, p, modulus));
+        visit(call.v, at(call.v, sequence, kv_head, p.token), stride_of(call.v, p, modulus));
+    };
+    for (int64_t i = 0; i < part.count; i += kPiecePanels) {
+        // The next keys travel while these are packed: a class's keys lie too far apart for the
+        // hardware to guess.
+        if (const Piece next = piece(i + kPiecePanels); i + kPiecePanels < part.count)
+            each(next, [&](const lac_tensor &t, const float *source, int32_t stride) {
+                prefetch(source, t, next, stride);
+            });
+        const Piece now = piece(i);
+        pack_keys(*plan.variant, store, now, at(call.k, sequence, kv_head, now.token),
+                  stride_of(call.k, now, modulus));
+        pack_values(*plan.variant, store, now, at(call.v, sequence, kv_head, now.token),
+                    stride_of(call.v, now, modulus));
+    }
 }
 
 }  // namespace lacuna

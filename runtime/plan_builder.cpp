@@ -210,7 +210,8 @@ void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
     scan(segment, middle, end);
 }
 
-// The mask words of one panel, a row each; how many pairs they keep.
+// The mask words of one panel, a row each; how many pairs they keep. When only counting, some
+// words and a positive number.
 int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words) const {
     const lac_variant &v = *plan_.variant;
     const SegmentInfo &info = plan_.segment[segment];
@@ -230,6 +231,7 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
         token = t;
         words[r] = word;
         kept += __builtin_popcount(word);
+        if (!write_ && kept > 0) break;  // counting only asks whether there is any
     }
     return kept;
 }

@@ -129,6 +129,7 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
         .reorder(s.scatter.x, s.scatter.y)
         .allow_race_conditions()
         .vectorize(s.scatter.x, lanes, TailStrategy::GuardWithIf);
+    if (s.one_part.defined()) consumer.update().specialize(s.one_part);
 }
 
 }  // namespace

@@ -83,6 +83,11 @@ pinned_tier() {
         ! LACUNA_TIER=nonesuch ./attention_c "$pattern" q.npy k.npy v.npy
 }
 
+document() {
+    awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/docs/runtime.md" >document.c
+    [[ -s document.c ]] && cc -std=c11 "${strict[@]}" -I bundle/include -c document.c
+}
+
 # A moved bundle is as good as one in place, in a folder with a space.
 cmake_package() {
     mkdir -p "a b" && cp -r bundle "a b/moved" &&
@@ -204,15 +209,18 @@ kills() {
         wait "$pid" 2>/dev/null
         (($? != 137)) || hits=$((hits + 1)) # else it had ended already
         if [[ -e kills/bundle ]]; then
-            whole kills/bundle || { echo "run $run, killed after $delay us: half a bundle"; status=1; }
+            whole kills/bundle || {
+                echo "run $run, killed after $delay us: half a bundle"
+                status=1
+            }
         elif ((run % 2 == 0)); then
             echo "run $run, killed after $delay us: the older bundle is gone"
             status=1
         fi
     done
     # Neither the cold cache nor the folder bears a trace.
-    LACUNA_CACHE=$tmp/cold generate --spec spec.json -o kills/bundle && diff -r bundle kills/bundle ||
-        status=1
+    LACUNA_CACHE=$tmp/cold generate --spec spec.json -o kills/bundle || status=1
+    diff -r bundle kills/bundle || status=1
     ((hits >= 5)) || { echo "only $hits of 20 runs were still alive"; status=1; }
     if [[ $(ls -A kills) != bundle ]]; then
         echo "left behind: $(ls -A kills)"
@@ -227,6 +235,7 @@ check "a changed byte is noticed" detects_damage
 check "examples/attention.c with cc" c_example
 check "examples/attention.cpp with c++, same bits on two threads" cpp_example
 check "LACUNA_TIER pins a tier, and an unknown one is an error" pinned_tier
+check "the C blocks of docs/runtime.md compile" document
 check "find_package, bundle moved" cmake_package
 check "lacuna_add_kernels" cmake_function
 check "pkg-config --static" pkg_config_package
