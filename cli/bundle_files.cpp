@@ -83,12 +83,12 @@ std::string table_source(const BundleRequest &request, const BundleFunctions &fu
                    std::to_string(k.value_dim) + ", " + pattern + ", variants_" + id + ", " +
                    std::to_string(request.tiers.size()) + "},\n";
     }
-    return "// The kernel table of bundle " + request.name + ".\n#include \"runtime/bundle.h\"\n\n" +
-           declarations(functions) + "\n" + variants +
+    return "// The kernel table of bundle " + request.name +
+           ".\n#include \"runtime/bundle.h\"\n\n" + declarations(functions) + "\n" + variants +
            "static const lac_kernel_entry kernels[] = {\n" + kernels + "};\n\n" +
-           "extern \"C\" const lac_bundle " + request.name + "_kernels;\n" +
-           "const lac_bundle " + request.name + "_kernels = {LAC_ABI_VERSION, \"" + request.name +
-           "\", kernels, " + std::to_string(request.kernels.size()) + "};\n";
+           "extern \"C\" const lac_bundle " + request.name + "_kernels;\n" + "const lac_bundle " +
+           request.name + "_kernels = {LAC_ABI_VERSION, \"" + request.name + "\", kernels, " +
+           std::to_string(request.kernels.size()) + "};\n";
 }
 
 std::string header_text(const BundleRequest &request) {
@@ -98,8 +98,8 @@ std::string header_text(const BundleRequest &request) {
     return "/* Bundle " + request.name + " for " + request.triple + ". Kernels:\n" + list +
            " */\n#ifndef " + guard + "\n#define " + guard +
            "\n#include \"lacuna/lacuna.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
-           "extern const lac_bundle " + request.name +
-           "_kernels;\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
+           "extern const lac_bundle " +
+           request.name + "_kernels;\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 
 std::string library_file(const BundleRequest &request) {
@@ -109,13 +109,22 @@ std::string library_file(const BundleRequest &request) {
 
 std::string cmake_config_text(const BundleRequest &request) {
     const std::string target = request.name + "::" + request.name;
-    return "# find_package(" + request.name + " CONFIG) gives the target " + target + ".\n"
-           "if(TARGET " + target + ")\n  return()\nendif()\n"
+    return "# find_package(" + request.name + " CONFIG) gives the target " + target +
+           ".\n"
+           "if(TARGET " +
+           target +
+           ")\n  return()\nendif()\n"
            "get_filename_component(_lacuna_root \"${CMAKE_CURRENT_LIST_DIR}/../../..\" ABSOLUTE)\n"
            "find_package(Threads REQUIRED)\n"
-           "add_library(" + target + " STATIC IMPORTED)\n"
-           "set_target_properties(" + target + " PROPERTIES\n"
-           "  IMPORTED_LOCATION \"${_lacuna_root}/lib/" + library_file(request) + "\"\n"
+           "add_library(" +
+           target +
+           " STATIC IMPORTED)\n"
+           "set_target_properties(" +
+           target +
+           " PROPERTIES\n"
+           "  IMPORTED_LOCATION \"${_lacuna_root}/lib/" +
+           library_file(request) +
+           "\"\n"
            "  INTERFACE_INCLUDE_DIRECTORIES \"${_lacuna_root}/include\"\n"
            "  INTERFACE_LINK_LIBRARIES Threads::Threads)\n"
            "unset(_lacuna_root)\n";
@@ -124,9 +133,12 @@ std::string cmake_config_text(const BundleRequest &request) {
 std::string pkg_config_text(const BundleRequest &request) {
     const bool windows = std::string(request.target.platform->os) == "windows";
     return "prefix=${pcfiledir}/../..\nlibdir=${prefix}/lib\nincludedir=${prefix}/include\n\n"
-           "Name: " + request.name + "\nDescription: attention kernels made by Lacuna for " +
-           request.triple + "\nVersion: " LACUNA_VERSION "\nCflags: -I${includedir}\n"
-           "Libs: -L${libdir} -l" + request.name + (windows ? "" : " -pthread") + "\n";
+           "Name: " +
+           request.name + "\nDescription: attention kernels made by Lacuna for " + request.triple +
+           "\nVersion: " LACUNA_VERSION
+           "\nCflags: -I${includedir}\n"
+           "Libs: -L${libdir} -l" +
+           request.name + (windows ? "" : " -pthread") + "\n";
 }
 
 }  // namespace lacuna

@@ -86,17 +86,14 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
     write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
     for (const char *header : {"lacuna.h", "lacuna.hpp"})
         write_file(stage.path() / "include/lacuna" / header,
-            embedded_file(std::string("runtime/include/lacuna/") + header));
+                   embedded_file(std::string("runtime/include/lacuna/") + header));
     write_file(stage.path() / "lib/cmake" / request.name / (request.name + "-config.cmake"),
-        cmake_config_text(request));
+               cmake_config_text(request));
     write_file(stage.path() / "lib/pkgconfig" / (request.name + ".pc"), pkg_config_text(request));
 
-    ordered_json manifest{{"lacuna", LACUNA_VERSION},
-                          {"halide", HALIDE_VERSION},
-                          {"abi_version", LAC_ABI_VERSION},
-                          {"name", request.name},
-                          {"target", request.triple},
-                          {"kernels", ordered_json::array()}};
+    ordered_json manifest{{"lacuna", LACUNA_VERSION},       {"halide", HALIDE_VERSION},
+                          {"abi_version", LAC_ABI_VERSION}, {"name", request.name},
+                          {"target", request.triple},       {"kernels", ordered_json::array()}};
     for (const KernelSpec &k : request.kernels)
         manifest["kernels"].push_back(kernel_json(request, k));
     manifest["scratch_bytes_per_thread"] = 1 << 20;

@@ -53,8 +53,8 @@ std::vector<KernelSpec> kernels_of(const Options &o) {
             if (o.patterns.empty())
                 kernels.push_back(make_kernel(o.dtype, d, o.value_dim, std::nullopt, "--head-dim"));
             for (const std::string &p : o.patterns)
-                kernels.push_back(make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p),
-                                              "--head-dim"));
+                kernels.push_back(
+                    make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p), "--head-dim"));
         }
     } catch (const Failure &failure) {
         throw usage(failure.what());
@@ -90,8 +90,8 @@ void generate(const Options &o) {
     if (o.json)
         std::cout << manifest;
     else
-        std::cout << o.out << ": " << request.kernels.size() << " kernels, "
-                  << request.tiers.size() << " tiers, " << library_file(request) << "\n";
+        std::cout << o.out << ": " << request.kernels.size() << " kernels, " << request.tiers.size()
+                  << " tiers, " << library_file(request) << "\n";
 }
 
 }  // namespace
@@ -104,9 +104,11 @@ void add_generate(CLI::App &app) {
     sub->add_option("-o,--out", o->out, "Folder of the bundle; an earlier bundle is replaced")
         ->required();
     sub->add_option("--pattern", o->patterns, "Pattern to compile in; none: kernels for any")
-        ->expected(1)->take_all();
+        ->expected(1)
+        ->take_all();
     sub->add_option("--dtype", o->dtype, "Element type")->capture_default_str();
-    sub->add_option("--head-dim", o->head_dims, "Head sizes")->delimiter(',')
+    sub->add_option("--head-dim", o->head_dims, "Head sizes")
+        ->delimiter(',')
         ->capture_default_str();
     sub->add_option("--value-dim", o->value_dim, "V's head size when it is not K's");
     sub->add_option("--tiers", o->tiers, "Only these tiers")->delimiter(',');

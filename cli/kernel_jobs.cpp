@@ -71,10 +71,10 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     if (kernel.pattern) both["pattern"] = canonical(*kernel.pattern);
     Function partial = make("partial", kernel.types(), both);
     if (kernel.pattern)
-        partial.symbol = prefix + "_partial_" + slug(*kernel.pattern) + "_" + kernel.types() + "_" +
-                         code.name;
+        partial.symbol =
+            prefix + "_partial_" + slug(*kernel.pattern) + "_" + kernel.types() + "_" + code.name;
     return {for_head("pack_queries"), for_head("pack_keys"), for_value("pack_values"), partial,
-            for_value("fold"), for_value("merge")};
+            for_value("fold"),        for_value("merge")};
 }
 
 std::map<std::string, fs::path> compile_functions(

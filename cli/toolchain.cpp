@@ -17,8 +17,11 @@ namespace {
 // Freestanding: no header of the platform and none of the C++ library. Without math errno a square
 // root is an instruction instead of a call into libm.
 constexpr const char *kCompileOptions[] = {
-    "-std=c++17", "-O2", "-ffreestanding", "-nostdinc++", "-fno-exceptions", "-fno-rtti",
-    "-fno-math-errno", "-fno-ident", "-ffunction-sections", "-fno-asynchronous-unwind-tables"};
+    "-std=c++17",          "-O2",
+    "-ffreestanding",      "-nostdinc++",
+    "-fno-exceptions",     "-fno-rtti",
+    "-fno-math-errno",     "-fno-ident",
+    "-ffunction-sections", "-fno-asynchronous-unwind-tables"};
 
 bool in_path(const std::string &program) {
     const char *path = std::getenv("PATH");
@@ -38,9 +41,9 @@ std::string find_program(const char *variable, const std::vector<std::string> &n
 
 void check(const Finished &finished, const std::string &what) {
     if (finished.exit_code == 0) return;
-    throw Failure(finished.exit_code == 127 ? kBadInput : kInternal,
-                  what + " failed (exit " + std::to_string(finished.exit_code) +
-                      "): " + finished.output);
+    throw Failure(
+        finished.exit_code == 127 ? kBadInput : kInternal,
+        what + " failed (exit " + std::to_string(finished.exit_code) + "): " + finished.output);
 }
 
 }  // namespace
@@ -51,8 +54,8 @@ std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", 
 void compile_source(const Platform &platform, const fs::path &source, const fs::path &include,
                     const fs::path &object) {
     const std::string root = include.string();
-    std::vector<std::string> command{clang_program(), std::string("--target=") +
-                                                          platform.clang_triple};
+    std::vector<std::string> command{clang_program(),
+                                     std::string("--target=") + platform.clang_triple};
     for (const char *option : kCompileOptions) command.push_back(option);
     if (platform.halide_os != Halide::Target::Windows) command.push_back("-fPIC");
     for (const std::string &option :

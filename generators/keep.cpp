@@ -24,8 +24,8 @@ KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions, cons
         Expr k = first_keys(edge, item) + ki * key_step;
         Expr keep = owned<Expr>(pattern, 0, 0, q, k, tokens);
         for (uint32_t s = 1; s < pattern.atom_count; s++)
-            keep = select(segment == static_cast<int>(s),
-                          owned<Expr>(pattern, s, 0, q, k, tokens), keep);
+            keep = select(segment == static_cast<int>(s), owned<Expr>(pattern, s, 0, q, k, tokens),
+                          keep);
         return keep;
     };
 }

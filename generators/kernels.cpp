@@ -13,15 +13,18 @@ using namespace Halide;
 
 namespace {
 
-template <class Buffer> void fix(Buffer &b, int dim, int extent, int stride) {
+template <class Buffer>
+void fix(Buffer &b, int dim, int extent, int stride) {
     b.dim(dim).set_bounds(0, extent).set_stride(stride);
 }
-template <class Buffer> void start_at_zero(Buffer &b) {
+template <class Buffer>
+void start_at_zero(Buffer &b) {
     for (int i = 0; i < b.dimensions(); i++) b.dim(i).set_min(0);
 }
 
 // What every generator needs to know of its target.
-template <class T> class Kernel : public Generator<T> {
+template <class T>
+class Kernel : public Generator<T> {
 public:
     GeneratorParam<std::string> triple{"triple", "host"};
     GeneratorParam<std::string> tier_name{"tier", "sse41"};
@@ -142,9 +145,19 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        PartialInputs in{queries, keys,  values,  panels,
-                         tiles,   edges, keys.dim(2).extent(), queries.dim(2).extent(),
-                         slots,   edge_count, softcap, careful, keep_test()};
+        PartialInputs in{queries,
+                         keys,
+                         values,
+                         panels,
+                         tiles,
+                         edges,
+                         keys.dim(2).extent(),
+                         queries.dim(2).extent(),
+                         slots,
+                         edge_count,
+                         softcap,
+                         careful,
+                         keep_test()};
         auto s = partial(in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);
@@ -191,7 +204,8 @@ private:
     }
 };
 
-template <class T> class Merging : public Kernel<T> {
+template <class T>
+class Merging : public Kernel<T> {
 public:
     GeneratorParam<int> value_dim{"value_dim", 64};
     GeneratorInput<Buffer<float, 3>> parts{"parts"};

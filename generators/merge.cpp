@@ -25,8 +25,8 @@ MergeStages recurrence(const MergeInputs &in, int value_dim, const Format &f) {
     };
     s.items_max = RDom(0, in.items, "items_max");
     s.running_max(s.j, s.r) = earlier(padded, kFloor);
-    s.running_max(s.items_max + 1, s.r) = max(s.running_max(s.items_max, s.r),
-                                              in.parts(padded, s.r, s.items_max));
+    s.running_max(s.items_max + 1, s.r) =
+        max(s.running_max(s.items_max, s.r), in.parts(padded, s.r, s.items_max));
     Expr max_now = s.running_max(s.j + 1, s.r);
     s.carry(s.j, s.r) = exp2_nonpositive(s.running_max(s.j, s.r) - max_now);
     s.weight(s.j, s.r) = exp2_nonpositive(in.parts(padded, s.r, s.j) - max_now);
@@ -53,9 +53,8 @@ MergeStages fold(const MergeInputs &in, Func out_row, Expr out_rows, int value_d
     RVar d = s.scatter.x, r = s.scatter.y;
     Expr row = unsafe_promise_clamped(out_row(r), 0, out_rows - 1);
     s.state(s.d, s.r) = undef<float>();
-    s.state(d, row) = select(
-        likely(d < padded), s.folded(min(d, padded - 1), r),
-        select(d == padded, s.running_max(in.items, r), s.sum(r)));
+    s.state(d, row) = select(likely(d < padded), s.folded(min(d, padded - 1), r),
+                             select(d == padded, s.running_max(in.items, r), s.sum(r)));
     return s;
 }
 

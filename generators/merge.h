@@ -6,9 +6,9 @@
 namespace lacuna {
 
 struct MergeInputs {
-    Halide::Func parts;     // (d, row, item)
-    Halide::Func earlier;   // (d, row of the state)
-    Halide::Func state_row; // (row) -> row of `earlier`
+    Halide::Func parts;      // (d, row, item)
+    Halide::Func earlier;    // (d, row of the state)
+    Halide::Func state_row;  // (row) -> row of `earlier`
     Halide::Expr has_earlier, earlier_rows;
     Halide::Expr items, rows;
 };
@@ -20,7 +20,7 @@ MergeStages fold(const MergeInputs &in, Halide::Func out_row, Halide::Expr out_r
 // out(offset(row) + d) = features / sum, or 0 in a row that kept no key; offsets in elements,
 // `extent` bounds them.
 // log_sum_exp(row) is the natural logarithm of the row's sum, -inf where it kept no key.
-MergeStages merge(const MergeInputs &in, Halide::Func offset, Halide::Expr extent,
-                  int value_dim, const Format &f);
+MergeStages merge(const MergeInputs &in, Halide::Func offset, Halide::Expr extent, int value_dim,
+                  const Format &f);
 
 }  // namespace lacuna

@@ -68,8 +68,8 @@ PackValuesStages pack_values(Func source, Expr keys, int value_dim, const Format
     s.scan = RDom(0, f.panel_keys, 0, s.planes, "scan");
     s.lanes = RDom(0, f.plane, "lanes");
     s.magnitude(s.l, s.p) = 0;
-    s.magnitude(s.l, s.p) = max(s.magnitude(s.l, s.p),
-                                magnitude_bits(s.packed(s.l, s.scan.x, s.p, s.scan.y)));
+    s.magnitude(s.l, s.p) =
+        max(s.magnitude(s.l, s.p), magnitude_bits(s.packed(s.l, s.scan.x, s.p, s.scan.y)));
     Func largest("largest");
     largest(s.p) = 0;
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));

@@ -38,8 +38,8 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
     s.panel_lanes = RDom(0, vectors, 0, in.slots, "panel_lanes");
     s.fold_max = RDom(0, lanes, "fold_max");
     s.lane_max(s.l, r, i) = kFloor;
-    s.lane_max(s.l, r, i) = max(s.lane_max(s.l, r, i),
-                                s.score(s.panel_lanes.x * lanes + s.l, s.panel_lanes.y, r, i));
+    s.lane_max(s.l, r, i) =
+        max(s.lane_max(s.l, r, i), s.score(s.panel_lanes.x * lanes + s.l, s.panel_lanes.y, r, i));
     s.row_max(r, i) = kFloor;
     s.row_max(r, i) = max(s.row_max(r, i), s.lane_max(s.fold_max, r, i));
 
@@ -69,9 +69,9 @@ void define_output(PartialStages &s, const PartialInputs &in) {
 
     const int padded = padded_features(s.value_dim, s.format);
     Expr feature = min(s.d, padded - 1);
-    s.out(s.d, r, i) = select(
-        likely(s.d < padded), s.attended(feature % s.format.plane, feature / s.format.plane, r, i),
-        select(s.d == padded, s.row_max(r, i), s.row_sum(r, i)));
+    s.out(s.d, r, i) = select(likely(s.d < padded),
+                              s.attended(feature % s.format.plane, feature / s.format.plane, r, i),
+                              select(s.d == padded, s.row_max(r, i), s.row_sum(r, i)));
 }
 
 }  // namespace

@@ -34,14 +34,14 @@ struct PackValuesStages {
 
 // Scores, softmax numerators and their product with V, for a batch of items.
 struct PartialStages {
-    Halide::Func dot;          // Q·K, one register block
-    Halide::Func score;        // dot, then softcap (update 0), then the keep test (update 1)
+    Halide::Func dot;    // Q·K, one register block
+    Halide::Func score;  // dot, then softcap (update 0), then the keep test (update 1)
     Halide::Func lane_max, row_max;
-    Halide::Func weight;       // exp2(score - row_max)
+    Halide::Func weight;  // exp2(score - row_max)
     Halide::Func lane_sum, row_sum;
-    Halide::Func product;      // weight·V, one register block
-    Halide::Func attended;     // product of all planes of some rows
-    Halide::Func out;          // attended, max and sum side by side
+    Halide::Func product;   // weight·V, one register block
+    Halide::Func attended;  // product of all planes of some rows
+    Halide::Func out;       // attended, max and sum side by side
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
     Halide::RDom features, panel_lanes, sum_lanes, fold_max, fold_sum, each_key, edge;
     Halide::Expr softcap_off, all_finite;
@@ -58,7 +58,7 @@ struct MergeStages {
     Halide::Func out, log_sum_exp;            // merge: normalised rows
     Halide::Var d{"d"}, r{"r"}, j{"j"};
     Halide::RDom items, items_sum, items_max, scatter;
-    Halide::Expr one_part;                    // merge: nothing to fold
+    Halide::Expr one_part;  // merge: nothing to fold
     int value_dim = 0;
     Format format{};
 };

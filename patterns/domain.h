@@ -8,8 +8,14 @@
 
 namespace lacuna {
 
-template <class T> constexpr T smaller(T a, T b) { return b < a ? b : a; }
-template <class T> constexpr T larger(T a, T b) { return a < b ? b : a; }
+template <class T>
+constexpr T smaller(T a, T b) {
+    return b < a ? b : a;
+}
+template <class T>
+constexpr T larger(T a, T b) {
+    return a < b ? b : a;
+}
 constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t floor_div(int64_t a, int64_t b) { return a / b - (a % b < 0); }
 
@@ -91,7 +97,8 @@ struct Lanes {
         return x;
     }
 };
-template <class Out, class A, class B, class F> Out each_lane(const A &a, const B &b, F f) {
+template <class Out, class A, class B, class F>
+Out each_lane(const A &a, const B &b, F f) {
     Out r;
     for (int i = 0; i < kLanes; i++) r.lane[i] = f(a.lane[i], b.lane[i]);
     return r;

@@ -13,7 +13,8 @@ enum AtomKind : uint32_t {
 };
 
 // Calls visitor(Atom{}) with the struct of this kind.
-template <class Visitor> auto visit(uint32_t kind, Visitor visitor) {
+template <class Visitor>
+auto visit(uint32_t kind, Visitor visitor) {
     switch (kind) {
 #define LAC_ROW(Atom) \
     case k##Atom: return visitor(Atom{});

@@ -9,9 +9,17 @@ namespace {
 class TileAttention {
 public:
     TileAttention(const Call &call, const Workspace &workspace, const Scratch &scratch,
-                  const Layout &layout, const Head &head, const TileBlock &block, const RowTile &tile)
-        : call_(call), plan_(*call.plan), v_(*plan_.variant), workspace_(workspace), s_(scratch),
-          layout_(layout), head_(head), block_(block), tile_(tile) {}
+                  const Layout &layout, const Head &head, const TileBlock &block,
+                  const RowTile &tile)
+        : call_(call),
+          plan_(*call.plan),
+          v_(*plan_.variant),
+          workspace_(workspace),
+          s_(scratch),
+          layout_(layout),
+          head_(head),
+          block_(block),
+          tile_(tile) {}
 
     void run() {
         locate_rows();
@@ -62,8 +70,7 @@ private:
     }
     uint8_t *address(const lac_tensor &t, const RowCursor &row) const {
         return static_cast<uint8_t *>(t.data) + head_.sequence * t.batch_stride +
-               query_head(row) * t.head_stride +
-               (row.position - layout_.q_start) * t.token_stride;
+               query_head(row) * t.head_stride + (row.position - layout_.q_start) * t.token_stride;
     }
     float *part(int32_t index) const {
         return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
@@ -173,8 +180,7 @@ private:
         View<1> before_index(e.index, Dim{v_.tile_rows, 1});
         View<1> out_index(index, Dim{v_.tile_rows, 1});
         View<2> out(to, Dim{v_.partial_row, 1}, Dim{count, v_.partial_row});
-        v_.fold(&parts, &before, &before_index, e.any, parts_, tile_.rows, &out_index, count,
-                &out);
+        v_.fold(&parts, &before, &before_index, e.any, parts_, tile_.rows, &out_index, count, &out);
         parts_ = 0;
     }
 
@@ -195,8 +201,8 @@ private:
         View<1> before_index(e.index, Dim{v_.tile_rows, 1});
         View<1> offsets(s_.offsets, Dim{v_.tile_rows, 1});
         View<1> log_sum_exp(s_.log_sum_exp, Dim{v_.tile_rows, 1});
-        v_.merge(&parts, &before, &before_index, e.any, parts_, tile_.rows, &offsets, extent,
-                 &out, &log_sum_exp);
+        v_.merge(&parts, &before, &before_index, e.any, parts_, tile_.rows, &offsets, extent, &out,
+                 &log_sum_exp);
         if (!call_.log_sum_exp) return;
         RowCursor row = first_row();
         for (int32_t r = 0; r < tile_.rows; r++, advance(row)) {

@@ -24,17 +24,22 @@ struct HalideBuffer {
     void *padding;
 };
 
-template <class T> struct HalideTypeOf;
-template <> struct HalideTypeOf<float> {
+template <class T>
+struct HalideTypeOf;
+template <>
+struct HalideTypeOf<float> {
     static constexpr HalideType value{2, 32, 1};
 };
-template <> struct HalideTypeOf<int32_t> {
+template <>
+struct HalideTypeOf<int32_t> {
     static constexpr HalideType value{0, 32, 1};
 };
-template <> struct HalideTypeOf<uint32_t> {
+template <>
+struct HalideTypeOf<uint32_t> {
     static constexpr HalideType value{1, 32, 1};
 };
-template <> struct HalideTypeOf<uint8_t> {
+template <>
+struct HalideTypeOf<uint8_t> {
     static constexpr HalideType value{1, 8, 1};
 };
 
@@ -43,9 +48,11 @@ struct Dim {
 };
 
 // A view of N dimensions, innermost first; strides in elements.
-template <int N> class View {
+template <int N>
+class View {
 public:
-    template <class T, class... Dims> View(T *data, Dims... dims) {
+    template <class T, class... Dims>
+    View(T *data, Dims... dims) {
         static_assert(sizeof...(Dims) == N, "one Dim a dimension");
         const Dim list[] = {dims...};
         for (int i = 0; i < N; i++) dim_[i] = {0, list[i].extent, list[i].stride, 0};
@@ -56,13 +63,16 @@ public:
     HalideBuffer *operator&() { return &buffer_; }
 
 private:
-    template <class T> struct Strip {
+    template <class T>
+    struct Strip {
         using type = T;
     };
-    template <class T> struct Strip<const T> {
+    template <class T>
+    struct Strip<const T> {
         using type = T;
     };
-    template <class T> using Plain = typename Strip<T>::type;
+    template <class T>
+    using Plain = typename Strip<T>::type;
     static uint8_t *bytes_of(const void *data) {
         return static_cast<uint8_t *>(const_cast<void *>(data));
     }

@@ -6,8 +6,8 @@
 
 namespace lacuna {
 
-using PackQueriesFn = int (*)(HalideBuffer *source, HalideBuffer *offset, int32_t rows,
-                              float scale, HalideBuffer *packed, HalideBuffer *nonfinite);
+using PackQueriesFn = int (*)(HalideBuffer *source, HalideBuffer *offset, int32_t rows, float scale,
+                              HalideBuffer *packed, HalideBuffer *nonfinite);
 using PackFn = int (*)(HalideBuffer *source, int32_t keys, HalideBuffer *packed,
                        HalideBuffer *nonfinite);
 using PartialWordsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
@@ -28,11 +28,14 @@ using MergeFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer
                         int32_t extent, HalideBuffer *out, HalideBuffer *log_sum_exp);
 
 // The function type behind a pointer, to declare a kernel by.
-template <class Pointer> struct Pointee;
-template <class Function> struct Pointee<Function *> {
+template <class Pointer>
+struct Pointee;
+template <class Function>
+struct Pointee<Function *> {
     using type = Function;
 };
-template <class Pointer> using Signature = typename Pointee<Pointer>::type;
+template <class Pointer>
+using Signature = typename Pointee<Pointer>::type;
 
 }  // namespace lacuna
 
@@ -42,9 +45,9 @@ struct lac_variant {
     uint32_t cpu_features;  // runtime/cpu.h; all must be present
     int32_t panel_keys, chunk, plane, tile_rows;
     int32_t head_dim, value_dim;
-    int32_t value_planes;  // of `plane` features
-    int32_t partial_row;   // floats of a partial result's row
-    int32_t fold_items;    // partial results a fold or merge takes at most
+    int32_t value_planes;        // of `plane` features
+    int32_t partial_row;         // floats of a partial result's row
+    int32_t fold_items;          // partial results a fold or merge takes at most
     const lac_pattern *pattern;  // compiled in, or null: mask words
     lacuna::PackQueriesFn pack_queries;
     lacuna::PackFn pack_keys, pack_values;

@@ -11,7 +11,8 @@ constexpr size_t aligned(size_t bytes) {
 class Carver {
 public:
     explicit Carver(void *memory) : memory_(static_cast<uint8_t *>(memory)) {}
-    template <class T> T *take(int64_t count) {
+    template <class T>
+    T *take(int64_t count) {
         T *piece = memory_ ? reinterpret_cast<T *>(memory_ + used_) : nullptr;
         used_ += aligned(static_cast<size_t>(count) * sizeof(T));
         return piece;

@@ -6,8 +6,8 @@ namespace lacuna {
 
 enum CpuFeature : uint32_t {
     kCpuSse41 = 1u << 0,
-    kCpuAvx2 = 1u << 1,        // with FMA and F16C, and the OS saves the registers
-    kCpuAvx512 = 1u << 2,      // F, CD, BW, DQ, VL, and the OS saves the registers
+    kCpuAvx2 = 1u << 1,    // with FMA and F16C, and the OS saves the registers
+    kCpuAvx512 = 1u << 2,  // F, CD, BW, DQ, VL, and the OS saves the registers
     kCpuAvx512Vnni = 1u << 3,
 };
 

@@ -3,7 +3,10 @@
 namespace lacuna {
 
 ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile)
-    : plan_(plan), layout_(layout), tile_(tile), run_(tile.first_run),
+    : plan_(plan),
+      layout_(layout),
+      tile_(tile),
+      run_(tile.first_run),
       end_(tile.first_run + tile.runs) {}
 
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,

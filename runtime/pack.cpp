@@ -44,8 +44,7 @@ Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int
     const int64_t token = part.residue + first * keys * modulus;
     // A residue class may end, or be empty, before its last panel does.
     const int64_t left = token < layout.k_tokens ? ceil_div(layout.k_tokens - token, modulus) : 0;
-    const int64_t base =
-        static_cast<int64_t>(part.residue) * layout.panels_per_residue[part.store];
+    const int64_t base = static_cast<int64_t>(part.residue) * layout.panels_per_residue[part.store];
     return {left > 0 ? token : 0, base + first, static_cast<int32_t>(panels),
             static_cast<int32_t>(smaller(left, panels * keys))};
 }
@@ -86,8 +85,8 @@ void prefetch(const float *source, const lac_tensor &t, const Piece &piece, int3
 
 }  // namespace
 
-void pack_task(const Call &call, const Workspace &workspace, const Layout &layout,
-               int32_t sequence, int32_t kv_head, int32_t slot, int32_t task) {
+void pack_task(const Call &call, const Workspace &workspace, const Layout &layout, int32_t sequence,
+               int32_t kv_head, int32_t slot, int32_t task) {
     const lac_plan &plan = *call.plan;
     const Part part = part_of(plan, layout, task);
     const PackedStore store = workspace.store(slot, part.store);

@@ -6,7 +6,7 @@
 namespace lacuna {
 
 // Packs task 0…Layout::pack_tasks-1 of the head into the stores of `slot`.
-void pack_task(const Call &call, const Workspace &workspace, const Layout &layout,
-               int32_t sequence, int32_t kv_head, int32_t slot, int32_t task);
+void pack_task(const Call &call, const Workspace &workspace, const Layout &layout, int32_t sequence,
+               int32_t kv_head, int32_t slot, int32_t task);
 
 }  // namespace lacuna

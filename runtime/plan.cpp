@@ -46,8 +46,7 @@ lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
 }
 
 lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
-                         const lac_shape *shape, void *memory, size_t bytes,
-                         const lac_plan **out) {
+                         const lac_shape *shape, void *memory, size_t bytes, const lac_plan **out) {
     if (!memory || !out) return LAC_BAD_ARGUMENT;
     if (reinterpret_cast<uintptr_t>(memory) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
     if (lac_status s = validate_plan_arguments(kernel, &pattern, shape); s != LAC_OK) return s;

@@ -62,16 +62,15 @@ void PlanBuilder::build() {
         const int32_t q = length_of(shape_.q_lengths, b, plan_.q_tokens);
         const int32_t k = length_of(shape_.k_lengths, b, plan_.k_tokens);
         const int32_t start = length_of(shape_.q_starts, b, k - q);
-        const bool same = b > 0 && layout_.q_tokens == q && layout_.k_tokens == k &&
-                          layout_.q_start == start;
+        const bool same =
+            b > 0 && layout_.q_tokens == q && layout_.k_tokens == k && layout_.q_start == start;
         const int64_t attended = plan_.attended_pairs, computed = plan_.computed_pairs;
         if (!same) add_layout(q, k, start);
         if (!same) last_attended_ = plan_.attended_pairs - attended;
         if (!same) last_computed_ = plan_.computed_pairs - computed;
         plan_.attended_pairs = attended + last_attended_;
         plan_.computed_pairs = computed + last_computed_;
-        put(plan_.sequences, b,
-            SequenceTasks{static_cast<int32_t>(count_.layouts) - 1, task});
+        put(plan_.sequences, b, SequenceTasks{static_cast<int32_t>(count_.layouts) - 1, task});
         task += static_cast<int64_t>(plan_.kv_heads) * (layout_.pack_tasks + layout_.blocks);
     }
     plan_.tasks = task;
@@ -130,8 +129,8 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
         if (count_.tiles == block_start) return;
         put(plan_.blocks, count_.blocks++,
             TileBlock{static_cast<int32_t>(first), static_cast<int32_t>(end - first),
-                  static_cast<int32_t>(block_start),
-                  static_cast<int32_t>(count_.tiles - block_start)});
+                      static_cast<int32_t>(block_start),
+                      static_cast<int32_t>(count_.tiles - block_start)});
         block_start = count_.tiles;
     };
     for (int32_t g = 0; g < plan_.group_count; g++) {
@@ -142,8 +141,8 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
         }
     }
     if (!one_group)
-        plan_.state_rows = larger<int32_t>(
-            plan_.state_rows, static_cast<int32_t>((end - first) * plan_.group_heads));
+        plan_.state_rows = larger<int32_t>(plan_.state_rows,
+                                           static_cast<int32_t>((end - first) * plan_.group_heads));
     close();
 }
 
@@ -157,8 +156,8 @@ void PlanBuilder::add_class_tiles(int32_t group, int64_t position, int64_t end) 
     for (int64_t row = 0; row < rows;) {
         const int64_t next = smaller(((base + row) / tile_rows + 1) * tile_rows - base, rows);
         add_tile(RowTile{group, static_cast<int32_t>(position % stride),
-                      static_cast<int32_t>(position), static_cast<int32_t>(row),
-                      static_cast<int32_t>(next - row), static_cast<int32_t>(count_.runs), 0});
+                         static_cast<int32_t>(position), static_cast<int32_t>(row),
+                         static_cast<int32_t>(next - row), static_cast<int32_t>(count_.runs), 0});
         row = next;
     }
 }
@@ -199,9 +198,9 @@ Span PlanBuilder::keys_of_panels(int32_t segment, int64_t first, int64_t end) co
 // Splits a range of panels until each part is wholly kept, wholly masked, or one tested panel.
 void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
     if (first >= end) return;
-    const Maybe kept = owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(0), rows_,
-                                   keys_of_panels(segment, first, end),
-                                   Span::one(layout_.k_tokens));
+    const Maybe kept =
+        owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(0), rows_,
+                    keys_of_panels(segment, first, end), Span::one(layout_.k_tokens));
     if (kept.never()) return;
     if (kept.always()) return extend_run(segment, first, end - first, kAllKept);
     if (end - first == 1) return add_panel(segment, first);
@@ -227,7 +226,8 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
         else if (t != token)
             word = used & owned<Lanes>(plan_.pattern, info.atom, Lanes::one(0),
                                        Lanes::one(tile_.position + t * info.row_stride), lanes,
-                                       Lanes::one(n)).word();
+                                       Lanes::one(n))
+                              .word();
         token = t;
         words[r] = word;
         kept += __builtin_popcount(word);
@@ -252,8 +252,8 @@ void PlanBuilder::add_panel(int32_t segment, int64_t panel) {
 // Adds panels to the open run, or opens the next one when they do not continue it.
 void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words) {
     const bool tested = words != kAllKept;
-    const bool continues = run_open_ && tested == (run_.words != kAllKept) &&
-                           run_.first_panel + run_.panels == first;
+    const bool continues =
+        run_open_ && tested == (run_.words != kAllKept) && run_.first_panel + run_.panels == first;
     if (!continues) {
         close_run();
         run_ = {segment, static_cast<int32_t>(first), 0, words};

@@ -29,7 +29,8 @@ private:
     void close_run();
     Span keys_of_panels(int32_t segment, int64_t first, int64_t end) const;
     int64_t span_tokens() const;
-    template <class T> void put(const T *array, int64_t index, const T &value) {
+    template <class T>
+    void put(const T *array, int64_t index, const T &value) {
         if (write_) const_cast<T *>(array)[index] = value;
     }
 

@@ -19,7 +19,8 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_NO_KERNEL:
             return "the bundle has no kernel for these types, head sizes and pattern";
         case LAC_NO_TIER:
-            return "LACUNA_TIER names no tier of this bundle that this CPU can run, or there is none";
+            return "LACUNA_TIER names no tier of this bundle that this CPU can run, or there is "
+                   "none";
         case LAC_PATTERN_MISMATCH: return "the kernel or plan was made for another pattern or tier";
         case LAC_TOO_SMALL: return "the memory is smaller than its _bytes call said";
         case LAC_TOO_MANY_THREADS: return "threads lies outside 1 to LAC_MAX_THREADS";

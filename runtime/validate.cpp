@@ -58,8 +58,8 @@ lac_status validate_reach(const lac_plan &plan, const Call &c) {
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
     for (int32_t g = 0; g < plan.group_count; g++)
         stride = larger<int64_t>(stride, plan.group[g].row_stride);
-    const int64_t keys = smaller<int64_t>(
-        modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
+    const int64_t keys =
+        smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
     const int64_t rows = smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
     const lac_tensor *const by_key[] = {&c.k, &c.v}, *const by_row[] = {&c.q, &c.out};
     for (const lac_tensor *t : by_key)

@@ -18,12 +18,12 @@ struct Progress {
 };
 
 struct Scratch {
-    float *queries;     // one packed tile
-    float *parts;       // fold_items partial results, and two places for folded ones
-    float *state[2];    // rows of a block between groups
-    int32_t *panels;    // [item][slot]
-    int32_t *edges;     // [item][edge]
-    uint32_t *words;    // [item][edge][row]
+    float *queries;       // one packed tile
+    float *parts;         // fold_items partial results, and two places for folded ones
+    float *state[2];      // rows of a block between groups
+    int32_t *panels;      // [item][slot]
+    int32_t *edges;       // [item][edge]
+    uint32_t *words;      // [item][edge][row]
     int32_t *first_keys;  // [item][edge]
     int32_t *positions;   // [row]
     int32_t *offsets;     // [row], in elements

@@ -21,8 +21,8 @@ struct Tier {
 };
 
 struct Platform {
-    const char *arch;       // "x86_64"
-    const char *os;         // "linux"
+    const char *arch;  // "x86_64"
+    const char *os;    // "linux"
     Halide::Target::OS halide_os;
     const char *clang_triple;  // what the runtime's sources are compiled for
     const char *archive;       // llvm-ar format

@@ -27,9 +27,9 @@ constexpr int kFoldItems = 8;
 
 // What may be tuned: any Tile gives the same results.
 struct Tile {
-    int rows;        // query rows of a tile
-    int score_rows;  // rows of the register block of Q·K
-    int value_rows;  // rows of the register block of P·V; divides rows
+    int rows;          // query rows of a tile
+    int score_rows;    // rows of the register block of Q·K
+    int value_rows;    // rows of the register block of P·V; divides rows
     int score_unroll;  // features per iteration of Q·K
     int value_unroll;  // keys per iteration of P·V
 };

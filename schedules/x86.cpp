@@ -10,10 +10,12 @@ namespace {
 void queries(PackQueriesStages &s, const Tile &, int lanes) {
     s.packed.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     s.magnitude.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
+    RVar block("block"), feature("feature");
     s.magnitude.update()
-        .reorder(s.scan.x, s.scan.y)
         .allow_race_conditions()
-        .vectorize(s.scan.x, lanes, TailStrategy::GuardWithIf);
+        .split(s.scan.x, block, feature, lanes, TailStrategy::GuardWithIf)
+        .reorder(feature, s.scan.y, block)
+        .vectorize(feature);
 }
 
 void keys(PackKeysStages &s, const Tile &, int lanes) {

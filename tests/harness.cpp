@@ -45,8 +45,16 @@ TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
         token = -token;
     }
     memory_ = std::make_unique<Guarded>(static_cast<size_t>(elements * f), p.flush);
-    view_ = {sizeof(lac_tensor), LAC_F32, memory_->floats() + base, p.batch, heads, tokens,
-             features,           batch * f, head * f, token * f};
+    view_ = {sizeof(lac_tensor),
+             LAC_F32,
+             memory_->floats() + base,
+             p.batch,
+             heads,
+             tokens,
+             features,
+             batch * f,
+             head * f,
+             token * f};
 }
 
 float &TestTensor::at(int b, int h, int t, int d) {
@@ -72,8 +80,10 @@ void TestTensor::fill_with(float value) {
 }
 
 Tensors::Tensors(const Problem &p)
-    : q(p, p.heads, p.q_tokens, p.head_dim), k(p, p.kv_heads, p.k_tokens, p.head_dim),
-      v(p, p.kv_heads, p.k_tokens, p.value_dim), out(p, p.heads, p.q_tokens, p.value_dim),
+    : q(p, p.heads, p.q_tokens, p.head_dim),
+      k(p, p.kv_heads, p.k_tokens, p.head_dim),
+      v(p, p.kv_heads, p.k_tokens, p.value_dim),
+      out(p, p.heads, p.q_tokens, p.value_dim),
       log_sum_exp(static_cast<size_t>(p.batch) * p.heads * p.q_tokens, -7.0f) {
     q.fill(p.seed * 3 + 1, p.magnitude);
     k.fill(p.seed * 3 + 2, 1);
@@ -84,7 +94,8 @@ Tensors::Tensors(const Problem &p)
 lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     const lac_pattern pattern = parse(p.pattern);
     const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
-    const lac_shape shape{sizeof(lac_shape), p.batch, p.heads, p.kv_heads, p.q_tokens, p.k_tokens,
+    const lac_shape shape{sizeof(lac_shape), p.batch,           p.heads,
+                          p.kv_heads,        p.q_tokens,        p.k_tokens,
                           list(p.q_lengths), list(p.k_lengths), list(p.q_starts)};
     size_t bytes = 0;
     lac_status s = lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
@@ -106,8 +117,7 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     args.threads = p.threads;
     args.parallel_for = fresh_threads;
     const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
-    return lac_attention(&kernel, plan, &q, &k, &v, &out, &args, workspace.data(),
-                         workspace_bytes);
+    return lac_attention(&kernel, plan, &q, &k, &v, &out, &args, workspace.data(), workspace_bytes);
 }
 
 Judgement judge(const Problem &p, Tensors &t) {
@@ -124,7 +134,7 @@ Judgement judge(const Problem &p, Tensors &t) {
                 for (int d = 0; d < p.value_dim; d++) v.push_back(t.v.at(b, kv, i, d));
             }
             const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
-            const OracleInput in{&pattern,    nq, nk, p.q_start(b), p.head_dim,
+            const OracleInput in{&pattern,    nq, nk,    p.q_start(b), p.head_dim,
                                  p.value_dim, h,  scale, p.softcap};
             const OracleOutput want = oracle(in, q.data(), k.data(), v.data());
             std::vector<double> got;

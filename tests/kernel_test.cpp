@@ -10,20 +10,31 @@
 namespace lacuna {
 namespace {
 
-const char *const kPatterns[] = {
-    "dense",          "window:256",        "window:1",
-    "window:7+every:4", "bidi/dense",      "bidi/window:20",
-    "local:30,5",     "bidi/local:10,25",  "every:3",
-    "strided:5",      "dilated:6,3",       "bidi/dilated:5,4",
-    "sink:9",         "block:10",          "global:3+window:12",
-    "bidi/global:5+local:8,8", "window:16+strided:8+sink:2", "bidi/block:32+every:16",
-    "strided:4+dilated:3,6+window:5"};
+const char *const kPatterns[] = {"dense",
+                                 "window:256",
+                                 "window:1",
+                                 "window:7+every:4",
+                                 "bidi/dense",
+                                 "bidi/window:20",
+                                 "local:30,5",
+                                 "bidi/local:10,25",
+                                 "every:3",
+                                 "strided:5",
+                                 "dilated:6,3",
+                                 "bidi/dilated:5,4",
+                                 "sink:9",
+                                 "block:10",
+                                 "global:3+window:12",
+                                 "bidi/global:5+local:8,8",
+                                 "window:16+strided:8+sink:2",
+                                 "bidi/block:32+every:16",
+                                 "strided:4+dilated:3,6+window:5"};
 
 struct Lengths {
     int q, k;
 };
-const Lengths kLengths[] = {{1, 1},   {1, 7},   {2, 2},    {5, 17},    {16, 16},
-                            {17, 17}, {33, 40}, {48, 100}, {100, 100}, {1, 300}, {257, 257}};
+const Lengths kLengths[] = {{1, 1},   {1, 7},    {2, 2},     {5, 17},  {16, 16},  {17, 17},
+                            {33, 40}, {48, 100}, {100, 100}, {1, 300}, {257, 257}};
 struct Heads {
     int q, kv;
 };
@@ -31,9 +42,7 @@ const Heads kHeads[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 5}, {16, 1}, {14, 2}
 
 class EveryKernel : public testing::TestWithParam<std::tuple<int, std::string>> {
 protected:
-    const lac_kernel_entry &entry() const {
-        return lac_kernels.kernels[std::get<0>(GetParam())];
-    }
+    const lac_kernel_entry &entry() const { return lac_kernels.kernels[std::get<0>(GetParam())]; }
     lac_kernel kernel() const { return find_kernel(entry(), std::get<1>(GetParam())); }
     Problem problem() const {
         Problem p;

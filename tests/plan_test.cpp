@@ -49,8 +49,8 @@ public:
         const lac_pattern pattern = lac::pattern(c.pattern);
         const lac_kernel kernel{sizeof(lac_kernel), reinterpret_cast<const lac_bundle *>(1),
                                 &variant_, "test"};
-        const lac_shape shape{sizeof(lac_shape), 1, c.group_heads, 1, c.q_tokens, c.k_tokens,
-                              nullptr, nullptr, &case_.q_start};
+        const lac_shape shape{sizeof(lac_shape), 1,       c.group_heads, 1, c.q_tokens, c.k_tokens,
+                              nullptr,           nullptr, &case_.q_start};
         size_t bytes = 0;
         lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
         memory_ = lac::Memory(bytes);
@@ -99,8 +99,8 @@ private:
                (tile.first_row + r) % case_.group_heads;
     }
 
-    void visit_item(const Scratch &s, const Layout &layout, const RowTile &tile,
-                    const Batch &batch, int item) {
+    void visit_item(const Scratch &s, const Layout &layout, const RowTile &tile, const Batch &batch,
+                    int item) {
         const SegmentInfo &info = plan_->segment[batch.segment];
         std::map<int, int> edge_of_slot;
         for (int e = 0; e < batch.edges; e++)
@@ -230,9 +230,11 @@ TEST(Plan, EnumeratesRandomUnions) {
 
 // Work follows the kept keys: what is computed beyond them is the overhang of tiles and panels.
 TEST(Plan, ComputesLittleMoreThanItKeeps) {
-    const std::pair<const char *, double> limits[] = {
-        {"window:256", 1.15},   {"dense", 1.02},        {"window:128+every:64", 1.4},
-        {"dilated:64,4", 1.35}, {"bidi/local:256,256+global:16", 1.1}};
+    const std::pair<const char *, double> limits[] = {{"window:256", 1.15},
+                                                      {"dense", 1.02},
+                                                      {"window:128+every:64", 1.4},
+                                                      {"dilated:64,4", 1.35},
+                                                      {"bidi/local:256,256+global:16", 1.1}};
     for (const auto &[text, limit] : limits) {
         const Visits visits({text, 2048, 2048, 0});
         const auto kept = static_cast<double>(lac_plan_attended_pairs(&visits.plan()));

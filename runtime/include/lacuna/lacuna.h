@@ -20,20 +20,20 @@ extern "C" {
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
 #define LAC_MAX_TOKENS (1 << 25)   /* of a sequence; a gathered panel must stay below 2^31 */
 #define LAC_MAX_THREADS 256
-#define LAC_MEMORY_ALIGNMENT 64    /* of plan, workspace and pool memory */
+#define LAC_MEMORY_ALIGNMENT 64 /* of plan, workspace and pool memory */
 
 typedef enum lac_status {
     LAC_OK = 0,
-    LAC_BAD_ARGUMENT,     /* a null pointer, or a struct whose size field is not of this header */
-    LAC_BAD_PATTERN,      /* the pattern's text or descriptor is malformed */
-    LAC_BAD_SHAPE,        /* extents disagree between tensors, plan and kernel, or are not positive */
-    LAC_BAD_STRIDE,       /* a stride is no multiple of the element, or reaches past 2^31 elements */
-    LAC_BAD_TYPE,         /* a tensor's element type is not the kernel's */
-    LAC_BAD_LENGTH,       /* a sequence length or start lies outside its tensor or the sequence */
-    LAC_BAD_SCALE,        /* scale or softcap is not finite, or softcap is negative */
-    LAC_BAD_ALIGNMENT,    /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
-    LAC_NO_KERNEL,        /* the bundle has no kernel for these types, head sizes and pattern */
-    LAC_NO_TIER,          /* LACUNA_TIER names no tier of this bundle that this CPU can run */
+    LAC_BAD_ARGUMENT,  /* a null pointer, or a struct whose size field is not of this header */
+    LAC_BAD_PATTERN,   /* the pattern's text or descriptor is malformed */
+    LAC_BAD_SHAPE,     /* extents disagree between tensors, plan and kernel, or are not positive */
+    LAC_BAD_STRIDE,    /* a stride is no multiple of the element, or reaches past 2^31 elements */
+    LAC_BAD_TYPE,      /* a tensor's element type is not the kernel's */
+    LAC_BAD_LENGTH,    /* a sequence length or start lies outside its tensor or the sequence */
+    LAC_BAD_SCALE,     /* scale or softcap is not finite, or softcap is negative */
+    LAC_BAD_ALIGNMENT, /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
+    LAC_NO_KERNEL,     /* the bundle has no kernel for these types, head sizes and pattern */
+    LAC_NO_TIER,       /* LACUNA_TIER names no tier of this bundle that this CPU can run */
     LAC_PATTERN_MISMATCH, /* the kernel was compiled for another pattern */
     LAC_TOO_SMALL,        /* the memory handed in is smaller than its *_bytes call said */
     LAC_TOO_MANY_THREADS, /* threads lies outside 1…LAC_MAX_THREADS */
@@ -118,7 +118,7 @@ const char *lac_bundle_kernel_name(const lac_bundle *bundle, int32_t index);
 /* Lengths of a batch. Arrays have `batch` entries; a null array means the same value for all:
  * q_tokens queries, k_tokens keys, and queries that are the last positions. */
 typedef struct lac_shape {
-    uint32_t size; /* sizeof(lac_shape) */
+    uint32_t size;                  /* sizeof(lac_shape) */
     int32_t batch, heads, kv_heads; /* heads is a multiple of kv_heads */
     int32_t q_tokens, k_tokens;     /* the tensors' extents */
     const int32_t *q_lengths;       /* queries of each sequence, <= q_tokens */
@@ -133,8 +133,7 @@ typedef struct lac_plan lac_plan;
 lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_shape *shape, size_t *bytes);
 lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
-                         const lac_shape *shape, void *memory, size_t bytes,
-                         const lac_plan **plan);
+                         const lac_shape *shape, void *memory, size_t bytes, const lac_plan **plan);
 /* (query, key) pairs per query head that the plan attends, and those its panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
