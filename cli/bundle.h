@@ -9,9 +9,8 @@
 namespace lacuna {
 
 struct BundleRequest {
-    std::string name;    // of library, header and bundle symbol, and the prefix of every kernel
-    std::string triple;  // as the user wrote it
-    TargetInfo target;
+    std::string name;  // of library, header and bundle symbol, and the prefix of every kernel
+    const Platform &platform;
     std::vector<const Tier *> tiers;  // best first
     std::vector<KernelSpec> kernels;
 };

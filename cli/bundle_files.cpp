@@ -61,7 +61,7 @@ BundleFunctions functions_of(const BundleRequest &request) {
     for (const KernelSpec &k : request.kernels) {
         all.emplace_back();
         for (const Tier *t : request.tiers)
-            all.back().push_back(functions_of(request.name, k, request.target, *t));
+            all.back().push_back(functions_of(request.name, k, request.platform, *t));
     }
     return all;
 }
@@ -95,16 +95,16 @@ std::string header_text(const BundleRequest &request) {
     std::string list;
     for (const KernelSpec &k : request.kernels) list += " *   " + k.name() + "\n";
     const std::string guard = "LACUNA_BUNDLE_" + upper(request.name) + "_H";
-    return "/* Bundle " + request.name + " for " + request.triple + ". Kernels:\n" + list +
-           " */\n#ifndef " + guard + "\n#define " + guard +
+    return "/* Bundle " + request.name + " for " + request.platform.clang_triple + ". Kernels:\n" +
+           list + " */\n#ifndef " + guard + "\n#define " + guard +
            "\n#include \"lacuna/lacuna.h\"\n\n#ifdef __cplusplus\nextern \"C\" {\n#endif\n"
            "extern const lac_bundle " +
            request.name + "_kernels;\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
 }
 
 std::string library_file(const BundleRequest &request) {
-    return std::string(request.target.platform->os) == "windows" ? request.name + ".lib"
-                                                                 : "lib" + request.name + ".a";
+    return std::string(request.platform.os) == "windows" ? request.name + ".lib"
+                                                         : "lib" + request.name + ".a";
 }
 
 std::string cmake_config_text(const BundleRequest &request) {
@@ -131,10 +131,11 @@ std::string cmake_config_text(const BundleRequest &request) {
 }
 
 std::string pkg_config_text(const BundleRequest &request) {
-    const bool windows = std::string(request.target.platform->os) == "windows";
+    const bool windows = std::string(request.platform.os) == "windows";
     return "prefix=${pcfiledir}/../..\nlibdir=${prefix}/lib\nincludedir=${prefix}/include\n\n"
            "Name: " +
-           request.name + "\nDescription: attention kernels made by Lacuna for " + request.triple +
+           request.name + "\nDescription: attention kernels made by Lacuna for " +
+           request.platform.clang_triple +
            "\nVersion: " LACUNA_VERSION
            "\nCflags: -I${includedir}\n"
            "Libs: -L${libdir} -l" +

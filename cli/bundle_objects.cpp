@@ -70,7 +70,7 @@ fs::path table_object(const BundleRequest &request, const BundleFunctions &funct
     const SourceTree tree;
     const std::string table = table_source(request, functions);
     write_file(tree.root() / "table.cpp", table);
-    return object_of(*request.target.platform, tree, "table.cpp", table);
+    return object_of(request.platform, tree, "table.cpp", table);
 }
 
 }  // namespace lacuna

@@ -70,18 +70,17 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
     const BundleFunctions functions = functions_of(request);
     const std::vector<Function> wanted = unique_functions(functions);
     size_t done = 0;
-    auto objects = compile_functions(request.target, wanted, [&](const std::string &symbol) {
+    auto objects = compile_functions(request.platform, wanted, [&](const std::string &symbol) {
         progress.step(++done, wanted.size() + 1, symbol);
     });
-    for (const auto &[name, object] : runtime_objects(*request.target.platform))
-        objects[name] = object;
+    for (const auto &[name, object] : runtime_objects(request.platform)) objects[name] = object;
     objects[request.name + "_table"] = table_object(request, functions);
     progress.step(wanted.size() + 1, wanted.size() + 1, "runtime");
 
     const fs::path members = stage.path() / "members";
     const fs::path library = stage.path() / "lib" / library_file(request);
     fs::create_directories(library.parent_path());
-    write_archive(*request.target.platform, library, collect_members(members, objects));
+    write_archive(request.platform, library, collect_members(members, objects));
     fs::remove_all(members);
     write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
     for (const char *header : {"lacuna.h", "lacuna.hpp"})
@@ -91,9 +90,12 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
                cmake_config_text(request));
     write_file(stage.path() / "lib/pkgconfig" / (request.name + ".pc"), pkg_config_text(request));
 
-    ordered_json manifest{{"lacuna", LACUNA_VERSION},       {"halide", HALIDE_VERSION},
-                          {"abi_version", LAC_ABI_VERSION}, {"name", request.name},
-                          {"target", request.triple},       {"kernels", ordered_json::array()}};
+    ordered_json manifest{{"lacuna", LACUNA_VERSION},
+                          {"halide", HALIDE_VERSION},
+                          {"abi_version", LAC_ABI_VERSION},
+                          {"name", request.name},
+                          {"target", request.platform.clang_triple},
+                          {"kernels", ordered_json::array()}};
     for (const KernelSpec &k : request.kernels)
         manifest["kernels"].push_back(kernel_json(request, k));
     manifest["scratch_bytes_per_thread"] = 1 << 20;

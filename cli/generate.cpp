@@ -24,25 +24,25 @@ struct Options {
     bool json = false, quiet = false;
 };
 
-TargetInfo target_of(const std::string &triple) {
-    if (const auto target = find_target(triple)) return *target;
+const Platform &platform_of(const std::string &triple) {
+    if (const Platform *platform = find_platform(triple)) return *platform;
     std::string known = "host";
     for (const Platform &p : platforms()) known += std::string(", ") + p.examples;
     throw unsupported("--target " + triple + ": not supported; supported are " + known);
 }
 
-std::vector<const Tier *> tiers_of(const TargetInfo &target,
+std::vector<const Tier *> tiers_of(const Platform &platform,
                                    const std::vector<std::string> &names) {
     std::vector<const Tier *> tiers;
     std::string known;
-    for (const Tier &t : *target.tiers) {
+    for (const Tier &t : *platform.tiers) {
         known += std::string(known.empty() ? "" : ", ") + t.name;
-        if (names.empty() || std::count(names.begin(), names.end(), t.name)) tiers.push_back(&t);
+        if (std::count(names.begin(), names.end(), t.name)) tiers.push_back(&t);
     }
     for (const std::string &name : names)
-        if (!find_tier(target, name))
+        if (!find_tier(platform, name))
             throw usage("--tiers " + name + ": no such tier; this target has " + known);
-    return tiers;
+    return names.empty() ? default_tiers(platform) : tiers;
 }
 
 std::vector<KernelSpec> kernels_of(const Options &o) {
@@ -84,8 +84,8 @@ Progress progress_on_stderr(bool quiet) {
 
 void generate(const Options &o) {
     check_name(o.name);
-    const TargetInfo target = target_of(o.target);
-    const BundleRequest request{o.name, o.target, target, tiers_of(target, o.tiers), kernels_of(o)};
+    const Platform &platform = platform_of(o.target);
+    const BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), kernels_of(o)};
     const std::string manifest = write_bundle(request, o.out, progress_on_stderr(o.quiet));
     if (o.json)
         std::cout << manifest;

@@ -15,10 +15,8 @@ namespace fs = std::filesystem;
 namespace {
 
 BundleRequest request_for(const std::vector<KernelSpec> &kernels) {
-    const TargetInfo target = *find_target("host");
-    BundleRequest request{"lac_host", "host", target, {}, kernels};
-    for (const Tier &t : *target.tiers) request.tiers.push_back(&t);
-    return request;
+    const Platform &platform = *find_platform("host");
+    return {"lac_host", platform, default_tiers(platform), kernels};
 }
 
 // Kernels and table alone: this process has the runtime.
@@ -29,7 +27,7 @@ fs::path shared_object(const BundleRequest &request) {
     if (fs::exists(library)) return library;
     std::vector<fs::path> objects;
     const auto compiled =
-        compile_functions(request.target, unique_functions(functions), [](const auto &) {});
+        compile_functions(request.platform, unique_functions(functions), [](const auto &) {});
     for (const auto &[symbol, object] : compiled) objects.push_back(object);
     objects.push_back(table_object(request, functions));
     const fs::path fresh = library.string() + "." + std::to_string(getpid());

@@ -15,32 +15,35 @@ namespace fs = std::filesystem;
 
 namespace {
 
-std::string describe(const TargetInfo &target, const Function &f) {
-    std::string text = f.symbol + " " + f.generator + " " + target.platform->clang_triple + " " +
-                       halide_target(target, *f.tier).to_string();
+std::string describe(const Platform &platform, const Function &f) {
+    std::string text = f.symbol + " " + f.generator + " " + platform.clang_triple + " " +
+                       halide_target(platform, *f.tier).to_string();
     for (const auto &[key, value] : f.params) text += " " + key + "=" + value;
     return text;
 }
 
 // Compiles into a folder of its own and renames, so that the cache never holds half an object.
-void compile(const TargetInfo &target, const Function &f, const fs::path &object) {
+void compile(const Platform &platform, const Function &f, const fs::path &object) {
     const fs::path dir = object.string() + "." + std::to_string(getpid());
     fs::create_directory(dir);
     Halide::Internal::ExecuteGeneratorArgs args;
     args.output_dir = dir.string();
     args.output_types = {Halide::OutputFileType::object};
-    args.targets = {halide_target(target, *f.tier)};
+    args.targets = {halide_target(platform, *f.tier)};
     args.generator_name = f.generator;
     args.function_name = f.symbol;
     args.generator_params = {f.params.begin(), f.params.end()};
+    std::string error;
     try {
         Halide::Internal::execute_generator(args);
         for (const auto &entry : fs::directory_iterator(dir)) fs::rename(entry.path(), object);
-    } catch (...) {
-        fs::remove_all(dir);
-        throw;
+    } catch (const Halide::Error &e) {  // no std::exception
+        error = e.what();
+    } catch (const std::exception &e) {
+        error = e.what();
     }
     fs::remove_all(dir);
+    if (!error.empty()) throw Failure(kInternal, error);
 }
 
 }  // namespace
@@ -50,13 +53,13 @@ std::vector<const Function *> VariantFunctions::all() const {
 }
 
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
-                              const TargetInfo &target, const Tier &tier) {
-    const Tier &code = tier.shares ? *find_tier(target, tier.shares) : tier;
+                              const Platform &platform, const Tier &tier) {
+    const Tier &code = tier.shares ? *find_tier(platform, tier.shares) : tier;
     const std::string head = std::to_string(kernel.head_dim);
     const std::string value = std::to_string(kernel.value_dim);
     const auto make = [&](const std::string &generator, const std::string &types,
                           std::map<std::string, std::string> params) {
-        params["triple"] = target.platform->clang_triple;
+        params["triple"] = platform.clang_triple;
         params["tier"] = code.name;
         return Function{prefix + "_" + generator + "_" + types + "_" + code.name, generator,
                         std::move(params), &code};
@@ -78,17 +81,17 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
 }
 
 std::map<std::string, fs::path> compile_functions(
-    const TargetInfo &target, const std::vector<Function> &functions,
+    const Platform &platform, const std::vector<Function> &functions,
     const std::function<void(const std::string &symbol)> &done) {
     std::map<std::string, fs::path> objects;
     std::vector<ForkedTask> tasks;
     for (const Function &f : functions) {
-        const fs::path object = cached_object(describe(target, f));
+        const fs::path object = cached_object(describe(platform, f));
         if (!objects.emplace(f.symbol, object).second) continue;
         if (fs::exists(object))
             done(f.symbol);
         else
-            tasks.push_back({f.symbol, [&target, &f, object] { compile(target, f, object); }});
+            tasks.push_back({f.symbol, [&platform, &f, object] { compile(platform, f, object); }});
     }
     run_forked(tasks, processors(), done);
     return objects;

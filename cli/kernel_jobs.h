@@ -27,12 +27,12 @@ struct VariantFunctions {
 
 // Tiers that have code of their own are compiled; a tier that shares uses the other's functions.
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
-                              const TargetInfo &target, const Tier &tier);
+                              const Platform &platform, const Tier &tier);
 
 // Compiles what the cache does not hold, in parallel; `done` is told of each function.
 // Returns symbol -> object in the cache.
 std::map<std::string, std::filesystem::path> compile_functions(
-    const TargetInfo &target, const std::vector<Function> &functions,
+    const Platform &platform, const std::vector<Function> &functions,
     const std::function<void(const std::string &symbol)> &done);
 
 }  // namespace lacuna

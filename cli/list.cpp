@@ -57,12 +57,10 @@ Json triples_of(const Platform &platform) {
 
 Json tiers_of(const Platform &platform) {
     Json tiers = Json::array();
-    const auto target = find_target(platform.clang_triple), host = find_target("host");
-    if (!target) return tiers;
-    const bool here = host && host->platform == target->platform;
-    for (const Tier &tier : *target->tiers) {
-        const bool runs = here && (cpu_features() & tier.cpu_features) == tier.cpu_features;
-        tiers.push_back({{"name", tier.name}, {"runs_here", runs}});
+    const bool here = &platform == find_platform("host");
+    for (const Tier *tier : default_tiers(platform)) {
+        const bool runs = here && (cpu_features() & tier->cpu_features) == tier->cpu_features;
+        tiers.push_back({{"name", tier->name}, {"runs_here", runs}});
     }
     return tiers;
 }

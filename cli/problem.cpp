@@ -15,7 +15,7 @@ namespace {
 
 std::string tiers_here() {
     std::string names;
-    for (const Tier &tier : *find_target("host")->tiers)
+    for (const Tier &tier : *find_platform("host")->tiers)
         if ((tier.cpu_features & ~cpu_features()) == 0)
             names += (names.empty() ? "" : ", ") + std::string(tier.name);
     return names;

@@ -31,9 +31,9 @@ public:
 
 protected:
     const Tier &tier() const {
-        const auto target = find_target(triple);
-        if (!target) throw std::invalid_argument("unknown triple " + triple.value());
-        const Tier *tier = find_tier(*target, tier_name);
+        const Platform *platform = find_platform(triple);
+        if (!platform) throw std::invalid_argument("unknown triple " + triple.value());
+        const Tier *tier = find_tier(*platform, tier_name);
         if (!tier) throw std::invalid_argument("unknown tier " + tier_name.value());
         return *tier;
     }

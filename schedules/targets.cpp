@@ -36,50 +36,63 @@ const std::vector<Tier> kX86Tiers = {
      {12, 6, 6, 1, 2}},
     // Without FMA the optimiser reassociates unrolled sums, and kernels would differ in last bits.
     {"sse41", {Target::SSE41}, kCpuSse41, nullptr, &kX86Schedule, {8, 31, 8, 4}, {16, 4, 4, 1, 1}},
+    {"generic", {}, 0, nullptr, &kGenericSchedule, {8, 15, 4, 4}, {4, 1, 1, 1, 1}, true},
 };
 
 const std::vector<Platform> kPlatforms = {
-    {"x86_64", "linux", Target::Linux, "x86_64-unknown-linux-gnu", "gnu",
-     "x86_64-unknown-linux-gnu, x86_64-linux-musl"},
-    {"x86_64", "android", Target::Android, "x86_64-linux-android", "gnu", "x86_64-linux-android"},
-    {"x86_64", "macos", Target::OSX, "x86_64-apple-macos11", "darwin",
-     "x86_64-apple-macos, x86_64-apple-darwin"},
-    {"x86_64", "windows", Target::Windows, "x86_64-pc-windows-msvc", "coff",
-     "x86_64-pc-windows-msvc, x86_64-w64-mingw32"},
+    {"x86_64", "linux", Target::X86, 64, Target::Linux, "x86_64-unknown-linux-gnu", "gnu",
+     "x86_64-unknown-linux-gnu, x86_64-linux-musl", &kX86Tiers},
+    {"x86_64", "android", Target::X86, 64, Target::Android, "x86_64-linux-android", "gnu",
+     "x86_64-linux-android", &kX86Tiers},
+    {"x86_64", "macos", Target::X86, 64, Target::OSX, "x86_64-apple-macos11", "darwin",
+     "x86_64-apple-macos, x86_64-apple-darwin", &kX86Tiers},
+    {"x86_64", "windows", Target::X86, 64, Target::Windows, "x86_64-pc-windows-msvc", "coff",
+     "x86_64-pc-windows-msvc", &kX86Tiers},
 };
 
-bool has(const std::string &text, const char *part) { return text.find(part) != text.npos; }
+// Other spellings in triples.
+const struct {
+    const char *written, *means;
+} kAliases[] = {{"amd64", "x86_64"}, {"darwin", "macos"}};
 
-const char *os_of(const std::string &triple) {
-    if (has(triple, "android")) return "android";
-    if (has(triple, "linux")) return "linux";
-    if (has(triple, "macos") || has(triple, "darwin")) return "macos";
-    if (has(triple, "windows") || has(triple, "mingw")) return "windows";
-    return "";
+bool has(const std::string &text, const std::string &part) { return text.find(part) != text.npos; }
+
+std::string normalised(std::string triple) {
+    for (const auto &alias : kAliases)
+        if (const size_t at = triple.find(alias.written); at != triple.npos)
+            triple.replace(at, std::string(alias.written).size(), alias.means);
+    return triple;
 }
 
 }  // namespace
 
 const std::vector<Platform> &platforms() { return kPlatforms; }
 
-std::optional<TargetInfo> find_target(const std::string &triple) {
-    const std::string text = triple == "host" ? "x86_64-unknown-linux-gnu" : triple;
+const Platform *find_platform(const std::string &triple) {
+    const std::string text = triple == "host" ? "x86_64-unknown-linux-gnu" : normalised(triple);
     const std::string arch = text.substr(0, text.find('-'));
+    const bool android = has(text, "android");  // also says linux
     for (const Platform &p : kPlatforms)
-        if ((arch == p.arch || (arch == "amd64" && p.arch == std::string("x86_64"))) &&
-            os_of(text) == std::string(p.os))
-            return TargetInfo{&p, &kX86Tiers};
-    return std::nullopt;
+        if (arch == p.arch && has(text, p.os) && android == (p.os == std::string("android")))
+            return &p;
+    return nullptr;
 }
 
-const Tier *find_tier(const TargetInfo &target, const std::string &name) {
-    for (const Tier &t : *target.tiers)
+const Tier *find_tier(const Platform &platform, const std::string &name) {
+    for (const Tier &t : *platform.tiers)
         if (t.name == name) return &t;
     return nullptr;
 }
 
-Target halide_target(const TargetInfo &target, const Tier &tier) {
-    Target t(target.platform->halide_os, Target::X86, 64, tier.features);
+std::vector<const Tier *> default_tiers(const Platform &platform) {
+    std::vector<const Tier *> tiers;
+    for (const Tier &t : *platform.tiers)
+        if (!t.on_request) tiers.push_back(&t);
+    return tiers;
+}
+
+Target halide_target(const Platform &platform, const Tier &tier) {
+    Target t(platform.halide_os, platform.halide_arch, platform.bits, tier.features);
     for (auto f : {Target::NoRuntime, Target::NoAsserts, Target::NoBoundsQuery}) t.set_feature(f);
     return t;
 }

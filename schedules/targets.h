@@ -1,7 +1,6 @@
 // The targets: which triples, which tiers of each, and what a tier means to Halide, to clang and
 // to the runtime's dispatch. A new tier is a row in targets.cpp.
 #pragma once
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,6 +9,7 @@
 
 namespace lacuna {
 
+// An instruction-set level within a triple.
 struct Tier {
     const char *name;
     std::vector<Halide::Target::Feature> features;
@@ -18,28 +18,31 @@ struct Tier {
     const Schedule *schedule;
     Format format;
     Tile tile;
+    bool on_request = false;  // generated only when --tiers names it
 };
 
+// A family of triples that are compiled alike.
 struct Platform {
-    const char *arch;  // "x86_64"
-    const char *os;    // "linux"
+    const char *arch;  // as triples begin: "x86_64"
+    const char *os;    // "linux", "android", "macos", "windows"
+    Halide::Target::Arch halide_arch;
+    int bits;
     Halide::Target::OS halide_os;
-    const char *clang_triple;  // what the runtime's sources are compiled for
-    const char *archive;       // llvm-ar format
-    const char *examples;      // triples as users write them
-};
-
-struct TargetInfo {
-    const Platform *platform;
+    const char *clang_triple;        // what the runtime's sources are compiled for
+    const char *archive;             // llvm-ar's format
+    const char *examples;            // triples as users write them
     const std::vector<Tier> *tiers;  // best first
 };
 
 // All platforms, for `list targets` and messages.
 const std::vector<Platform> &platforms();
-// "x86_64-unknown-linux-gnu", "x86_64-linux-android", "x86_64-apple-macos", … or "host".
-std::optional<TargetInfo> find_target(const std::string &triple);
-const Tier *find_tier(const TargetInfo &target, const std::string &name);
+// "x86_64-unknown-linux-gnu", "x86_64-linux-android", "x86_64-apple-macos", … or "host"; null when
+// the triple is not supported.
+const Platform *find_platform(const std::string &triple);
+const Tier *find_tier(const Platform &platform, const std::string &name);
+// Those that are not only on request.
+std::vector<const Tier *> default_tiers(const Platform &platform);
 // What Halide compiles a kernel of this tier for.
-Halide::Target halide_target(const TargetInfo &target, const Tier &tier);
+Halide::Target halide_target(const Platform &platform, const Tier &tier);
 
 }  // namespace lacuna

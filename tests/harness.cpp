@@ -174,7 +174,8 @@ lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier) {
                               entry.pattern};
     lac_kernel kernel{};
     lac::check(lac_kernel_find(&lac_kernels, &request, &kernel));
-    if (lac_kernel_tier(&kernel) != tier) throw std::logic_error("LACUNA_TIER did not pin " + tier);
+    if (lac_kernel_tier(&kernel) != tier || kernel.variant->pattern != entry.pattern)
+        throw std::logic_error("LACUNA_TIER did not pin " + tier);
     return kernel;
 }
 

@@ -1,6 +1,7 @@
 // Every kernel on every tier this CPU runs, against the oracle.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <map>
@@ -40,6 +41,30 @@ struct Heads {
 };
 const Heads kHeads[] = {{1, 1}, {2, 1}, {3, 1}, {4, 2}, {5, 5}, {16, 1}, {14, 2}};
 
+// How many cases each cell of the grid ran: a cell that ran none is a failure, not a pass.
+std::map<std::string, std::map<std::string, int>> &cases() {
+    static std::map<std::string, std::map<std::string, int>> counts;
+    return counts;
+}
+
+class GridIsFull : public testing::Environment {
+public:
+    void TearDown() override {
+        if (testing::GTEST_FLAG(filter) != "*") return;
+        const std::vector<std::string> tiers = runnable_tiers();
+        ASSERT_FALSE(tiers.empty());
+        for (int i = 0; i < lac_kernels.kernel_count; i++) {
+            const lac_kernel_entry &e = lac_kernels.kernels[i];
+            for (const std::string &tier : tiers)
+                EXPECT_GE(cases()[e.name][tier], 20) << e.name << " on " << tier;
+            for (int v = 0; i == 0 && v < e.variant_count; v++)
+                if (!std::count(tiers.begin(), tiers.end(), e.variants[v].tier))
+                    printf("NOT RUN HERE: tier %s, which this CPU lacks\n", e.variants[v].tier);
+        }
+    }
+};
+const auto *const kGrid = testing::AddGlobalTestEnvironment(new GridIsFull);
+
 class EveryKernel : public testing::TestWithParam<std::tuple<int, std::string>> {
 protected:
     const lac_kernel_entry &entry() const { return lac_kernels.kernels[std::get<0>(GetParam())]; }
@@ -50,6 +75,15 @@ protected:
         p.value_dim = entry().value_dim;
         return p;
     }
+    // The kernel of these types that takes any pattern.
+    const lac_kernel_entry &any_pattern() const {
+        for (int i = 0; i < lac_kernels.kernel_count; i++) {
+            const lac_kernel_entry &e = lac_kernels.kernels[i];
+            if (!e.pattern && e.head_dim == entry().head_dim && e.value_dim == entry().value_dim)
+                return e;
+        }
+        throw std::logic_error("no kernel for any pattern");
+    }
     // The kernel's own pattern, or the i-th of the list.
     std::string pattern(int i) const {
         if (!entry().pattern) return kPatterns[static_cast<size_t>(i) % std::size(kPatterns)];
@@ -58,6 +92,7 @@ protected:
         return text;
     }
     void expect_right(const Problem &p) {
+        cases()[entry().name][std::get<1>(GetParam())]++;
         Tensors t(p);
         ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
         const Judgement j = judge(p, t);
@@ -181,6 +216,23 @@ TEST_P(EveryKernel, PoisonReachesOnlyRowsThatKeepIt) {
                     EXPECT_EQ(got, clean.out.at(0, 0, q, d)) << "row " << q << " feature " << d;
             }
         }
+    }
+}
+
+// A compiled pattern and mask words say the same of every pair.
+TEST_P(EveryKernel, CompiledPatternEqualsMaskWordsBitForBit) {
+    if (!entry().pattern) return;
+    for (const Lengths &n : kLengths) {
+        Problem p = problem();
+        p.pattern = pattern(0);
+        p.heads = 4;
+        p.kv_heads = 2;
+        p.q_tokens = n.q;
+        p.k_tokens = n.k;
+        Tensors compiled(p), words(p);
+        ASSERT_EQ(run(kernel(), p, compiled), LAC_OK);
+        ASSERT_EQ(run(find_kernel(any_pattern(), std::get<1>(GetParam())), p, words), LAC_OK);
+        EXPECT_EQ(bits(compiled, p), bits(words, p)) << p.describe();
     }
 }
 
