@@ -22,6 +22,12 @@ std::string describe(const Platform &platform, const Function &f) {
     return text;
 }
 
+// What Halide calls an element type.
+std::string halide_type(const std::string &dtype) {
+    static const std::map<std::string, std::string> types{{"f32", "float32"}};
+    return types.at(dtype);
+}
+
 // Compiles into a folder of its own and renames, so that the cache never holds half an object.
 void compile(const Platform &platform, const Function &f, const fs::path &object) {
     const fs::path dir = object.string() + "." + std::to_string(getpid());
@@ -64,20 +70,30 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
         return Function{prefix + "_" + generator + "_" + types + "_" + code.name, generator,
                         std::move(params), &code};
     };
-    const auto for_head = [&](const char *g) {
-        return make(g, kernel.dtype + "_d" + head, {{"head_dim", head}});
+    using Params = std::map<std::string, std::string>;
+    const std::string type = halide_type(kernel.dtype);
+    const auto for_head = [&](const char *g, Params params) {
+        params["head_dim"] = head;
+        return make(g, kernel.dtype + "_d" + head, params);
     };
-    const auto for_value = [&](const char *g) {
-        return make(g, kernel.dtype + "_d" + value, {{"value_dim", value}});
+    const auto for_value = [&](const char *g, Params params) {
+        params["value_dim"] = value;
+        return make(g, kernel.dtype + "_d" + value, params);
     };
-    std::map<std::string, std::string> both{{"head_dim", head}, {"value_dim", value}};
+    Params both{
+        {"head_dim", head}, {"value_dim", value}, {"keys.type", type}, {"values.type", type}};
     if (kernel.pattern) both["pattern"] = canonical(*kernel.pattern);
     Function partial = make("partial", kernel.types(), both);
     if (kernel.pattern)
         partial.symbol =
             prefix + "_partial_" + slug(*kernel.pattern) + "_" + kernel.types() + "_" + code.name;
-    return {for_head("pack_queries"), for_head("pack_keys"), for_value("pack_values"), partial,
-            for_value("fold"),        for_value("merge")};
+    const Params source{{"source.type", type}};
+    return {for_head("pack_queries", source),
+            for_head("pack_keys", source),
+            for_value("pack_values", source),
+            partial,
+            for_value("fold", {}),
+            for_value("merge", {{"out_type", type}})};
 }
 
 std::map<std::string, fs::path> compile_functions(

@@ -16,12 +16,17 @@ namespace {
 
 // Freestanding: no header of the platform and none of the C++ library. Without math errno a square
 // root is an instruction instead of a call into libm.
-constexpr const char *kCompileOptions[] = {
-    "-std=c++17",          "-O2",
-    "-ffreestanding",      "-nostdinc++",
-    "-fno-exceptions",     "-fno-rtti",
-    "-fno-math-errno",     "-fno-ident",
-    "-ffunction-sections", "-fno-asynchronous-unwind-tables"};
+constexpr const char *kCompileOptions[] = {"-std=c++17",
+                                           "-O2",
+                                           "-ffreestanding",
+                                           "-nostdinc++",
+                                           "-fno-exceptions",
+                                           "-fno-rtti",
+                                           "-fno-math-errno",
+                                           "-fno-stack-protector",
+                                           "-fno-ident",
+                                           "-ffunction-sections",
+                                           "-fno-asynchronous-unwind-tables"};
 
 bool in_path(const std::string &program) {
     const char *path = std::getenv("PATH");

@@ -42,7 +42,7 @@ protected:
 class PackQueries : public Kernel<PackQueries> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
-    Input<Buffer<float, 1>> source{"source"};
+    Input<Buffer<void, 1>> source{"source"};  // its type, as all of void, is a parameter
     Input<Buffer<int32_t, 1>> offset{"offset"};
     Input<int> rows{"rows"};
     Input<float> scale{"scale"};
@@ -65,9 +65,9 @@ public:
 class PackKeys : public Kernel<PackKeys> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
-    Input<Buffer<float, 2>> source{"source"};
+    Input<Buffer<void, 2>> source{"source"};
     Input<int> keys{"keys"};
-    Output<Buffer<float, 3>> packed{"packed"};
+    Output<Buffer<void, 3>> packed{"packed"};
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
 
     void generate() {
@@ -88,9 +88,9 @@ public:
 class PackValues : public Kernel<PackValues> {
 public:
     GeneratorParam<int> value_dim{"value_dim", 64};
-    Input<Buffer<float, 2>> source{"source"};
+    Input<Buffer<void, 2>> source{"source"};
     Input<int> keys{"keys"};
-    Output<Buffer<float, 4>> packed{"packed"};
+    Output<Buffer<void, 4>> packed{"packed"};
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
 
     void generate() {
@@ -115,8 +115,8 @@ public:
     GeneratorParam<int> value_dim{"value_dim", 64};
     GeneratorParam<std::string> pattern{"pattern", ""};  // empty: mask words
     Input<Buffer<float, 3>> queries{"queries"};
-    Input<Buffer<float, 3>> keys{"keys"};
-    Input<Buffer<float, 4>> values{"values"};
+    Input<Buffer<void, 3>> keys{"keys"};
+    Input<Buffer<void, 4>> values{"values"};
     Input<Buffer<int32_t, 2>> panels{"panels"};
     Input<Buffer<int32_t, 1>> tiles{"tiles"};
     Input<Buffer<int32_t, 2>> edges{"edges"};
@@ -248,14 +248,15 @@ public:
 
 class Merge : public Merging<Merge> {
 public:
+    GeneratorParam<Type> out_type{"out_type", Float(32)};
     Input<Buffer<int32_t, 1>> offset{"offset"};
     Input<int> extent{"extent"};
-    Output<Buffer<float, 1>> out{"out"};
+    Output<Buffer<void, 1>> out{"out"};
     Output<Buffer<float, 1>> log_sum_exp{"log_sum_exp"};
 
     void generate() {
         const Format &f = tier().format;
-        auto s = merge(inputs(), offset, extent, value_dim, f);
+        auto s = merge(inputs(), offset, extent, out_type, value_dim, f);
         out = s.out;
         log_sum_exp = s.log_sum_exp;
         start_at_zero(offset);

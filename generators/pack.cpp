@@ -18,7 +18,7 @@ PackQueriesStages pack_queries(Func source, Func offset, Expr extent, Expr rows,
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
     Expr start = unsafe_promise_clamped(offset(s.r), 0, extent - head_dim);
-    s.packed(s.d, s.r) = source(start + s.d) * scale;
+    s.packed(s.d, s.r) = cast<float>(source(start + s.d)) * scale;
     s.scan = RDom(0, head_dim, 0, rows, "scan");
     s.magnitude(s.d) = 0;
     s.magnitude(s.scan.x) =
@@ -42,7 +42,8 @@ PackKeysStages pack_keys(Func source, Expr keys, int head_dim, const Format &f) 
     s.scan = RDom(0, head_dim, "scan");
     s.lanes = RDom(0, f.panel_keys, "lanes");
     s.magnitude(s.l, s.p) = 0;
-    s.magnitude(s.l, s.p) = max(s.magnitude(s.l, s.p), magnitude_bits(s.packed(s.l, s.scan, s.p)));
+    s.magnitude(s.l, s.p) =
+        max(s.magnitude(s.l, s.p), magnitude_bits(cast<float>(s.packed(s.l, s.scan, s.p))));
     Func largest("largest");
     largest(s.p) = 0;
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
@@ -64,12 +65,13 @@ PackValuesStages pack_values(Func source, Expr keys, int value_dim, const Format
     s.packed(s.di, s.ki, s.p, s.plane) =
         value_dim % f.plane == 0
             ? source(feature, from)
-            : select(likely(feature < value_dim), source(min(feature, value_dim - 1), from), 0.0f);
+            : select(likely(feature < value_dim), source(min(feature, value_dim - 1), from),
+                     cast(source.type(), 0));
     s.scan = RDom(0, f.panel_keys, 0, s.planes, "scan");
     s.lanes = RDom(0, f.plane, "lanes");
     s.magnitude(s.l, s.p) = 0;
-    s.magnitude(s.l, s.p) =
-        max(s.magnitude(s.l, s.p), magnitude_bits(s.packed(s.l, s.scan.x, s.p, s.scan.y)));
+    s.magnitude(s.l, s.p) = max(
+        s.magnitude(s.l, s.p), magnitude_bits(cast<float>(s.packed(s.l, s.scan.x, s.p, s.scan.y))));
     Func largest("largest");
     largest(s.p) = 0;
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));

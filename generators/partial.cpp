@@ -16,7 +16,8 @@ void define_score(PartialStages &s, const PartialInputs &in) {
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
     s.features = RDom(0, s.head_dim, "features");
     s.dot(ki, kj, r, i) = 0.0f;
-    s.dot(ki, kj, r, i) += in.queries(s.features, r, tile) * in.keys(ki, s.features, panel(kj));
+    s.dot(ki, kj, r, i) +=
+        in.queries(s.features, r, tile) * cast<float>(in.keys(ki, s.features, panel(kj)));
 
     s.score(ki, kj, r, i) = s.dot(ki, kj, r, i);
     Expr raw = s.score(ki, kj, r, i);
@@ -59,7 +60,7 @@ void define_output(PartialStages &s, const PartialInputs &in) {
     const Var x = s.x, plane = s.plane, r = s.r, i = s.i;
     s.each_key = RDom(0, s.format.panel_keys, 0, in.slots, "each_key");
     Expr panel = unsafe_promise_clamped(in.panels(s.each_key.y, i), 0, in.panel_count - 1);
-    Expr value = in.values(x, s.each_key.x, panel, plane);
+    Expr value = cast<float>(in.values(x, s.each_key.x, panel, plane));
     // 0·NaN is NaN: where V may hold one, masked keys read as 0.
     Expr masked = same_bits(s.score(s.each_key.x, s.each_key.y, r, i), kMasked);
     value = select_bits(!s.all_finite && masked, 0, value);
