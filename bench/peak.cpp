@@ -30,7 +30,7 @@ __attribute__((target("avx512f"), noinline)) double probe_avx512() {
     for (int i = 0; i < kSums; i++) a[i] = _mm512_set1_ps(static_cast<float>(i));
     for (int t = 0; t < kIterations; t++) {
 #pragma GCC unroll 12
-        for (int i = 0; i < kSums; i++) a[i] = _mm512_fmadd_ps(a[i], x, y);
+        for (__m512 &sum : a) sum = _mm512_fmadd_ps(sum, x, y);
     }
     for (int i = 1; i < kSums; i++) a[0] = _mm512_add_ps(a[0], a[i]);
     sink = _mm512_cvtss_f32(a[0]);
@@ -43,7 +43,7 @@ __attribute__((target("avx2,fma"), noinline)) double probe_avx2() {
     for (int i = 0; i < kSums; i++) a[i] = _mm256_set1_ps(static_cast<float>(i));
     for (int t = 0; t < kIterations; t++) {
 #pragma GCC unroll 12
-        for (int i = 0; i < kSums; i++) a[i] = _mm256_fmadd_ps(a[i], x, y);
+        for (__m256 &sum : a) sum = _mm256_fmadd_ps(sum, x, y);
     }
     for (int i = 1; i < kSums; i++) a[0] = _mm256_add_ps(a[0], a[i]);
     sink = _mm256_cvtss_f32(a[0]);
@@ -57,7 +57,7 @@ __attribute__((target("sse4.1,no-fma"), noinline)) double probe_sse41() {
     for (int i = 0; i < kSums; i++) a[i] = _mm_set1_ps(static_cast<float>(i));
     for (int t = 0; t < kIterations; t++) {
 #pragma GCC unroll 12
-        for (int i = 0; i < kSums; i++) a[i] = _mm_add_ps(_mm_mul_ps(a[i], x), y);
+        for (__m128 &sum : a) sum = _mm_add_ps(_mm_mul_ps(sum, x), y);
     }
     for (int i = 1; i < kSums; i++) a[0] = _mm_add_ps(a[0], a[i]);
     sink = _mm_cvtss_f32(a[0]);
@@ -81,12 +81,13 @@ double sample(Probe probe, int threads) {
     std::atomic<bool> go{false};
     std::atomic<int> waiting{0};
     std::vector<std::thread> others;
-    for (int i = 1; i < threads; i++)
+    for (int i = 1; i < threads; i++) {
         others.emplace_back([&] {
             waiting++;
             while (!go) std::this_thread::yield();
             probe();
         });
+    }
     while (waiting < threads - 1) std::this_thread::yield();
     const auto start = std::chrono::steady_clock::now();
     go = true;

@@ -53,11 +53,12 @@ void refuse_beyond_memory(const ProblemSize &s) {
 
 std::vector<ProblemSize> sizes_of(const Options &o) {
     std::vector<ProblemSize> sizes;
-    for (const int head_dim : o.head_dims)
+    for (const int head_dim : o.head_dims) {
         for (const int tokens : o.tokens) {
             sizes.push_back(size_of(o, tokens, head_dim));
             refuse_beyond_memory(sizes.back());
         }
+    }
     return sizes;
 }
 
@@ -115,10 +116,10 @@ void bench(const Options &o) {
     const lac_pattern pattern = parse_pattern_option(o.pattern);
     const std::vector<ProblemSize> sizes = sizes_of(o);
     std::vector<BenchEntry> entries;
-    if (!o.json) std::cout << table_header(canonical(pattern)) << std::endl;
+    if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     for (const ProblemSize &size : sizes) {
         entries.push_back(bench_size(o, pattern, size));
-        if (!o.json) std::cout << table_line(entries.back()) << std::endl;
+        if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
     const std::string json = google_benchmark_json(entries).dump(2) + "\n";
     if (!o.out.empty()) write_file_atomically(o.out, json);

@@ -33,7 +33,7 @@ std::string cpuinfo(const std::string &key) {
     std::ifstream file("/proc/cpuinfo");
     for (std::string line; std::getline(file, line);) {
         const size_t colon = line.find(": ");
-        if (colon != line.npos && line.rfind(key, 0) == 0) return line.substr(colon + 2);
+        if (colon != std::string::npos && line.rfind(key, 0) == 0) return line.substr(colon + 2);
     }
     return "";
 }
@@ -124,7 +124,8 @@ struct Column {
 
 // Four digits, whatever the size.
 std::string number(double value) {
-    return format(value < 10 ? "%.3f" : value < 100 ? "%.2f" : "%.1f", value);
+    if (value < 10) return format("%.3f", value);
+    return format(value < 100 ? "%.2f" : "%.1f", value);
 }
 std::string time(const BenchEntry &e, double percent) {
     return number(e.samples.percentile(percent));
@@ -171,6 +172,10 @@ std::string aligned(const std::string &text, const Column &column, const std::st
 }
 
 }  // namespace
+
+double BenchEntry::speedup() const {
+    return dense ? dense->percentile(0) / samples.percentile(0) : 0;
+}
 
 double BenchEntry::gflops() const {
     const double per_pair = 2.0 * size.head_dim + 2.0 * size.value_dim;

@@ -23,7 +23,7 @@ struct BenchEntry {
 
     double gflops() const;
     double ratio() const { return gflops() / peak_gflops; }  // of the peak
-    double speedup() const { return dense->percentile(0) / samples.percentile(0); }
+    double speedup() const;                                  // over dense; 0: not measured
 };
 
 std::string table_header(const std::string &pattern);

@@ -23,7 +23,7 @@ std::string pattern_initialiser(const lac_pattern &p) {
 
 std::string declarations(const BundleFunctions &functions) {
     std::map<std::string, std::string> types;
-    for (const auto &kernel : functions)
+    for (const auto &kernel : functions) {
         for (const VariantFunctions &f : kernel) {
             types[f.pack_queries.symbol] = "PackQueriesFn";
             types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
@@ -32,6 +32,7 @@ std::string declarations(const BundleFunctions &functions) {
             types[f.fold.symbol] = "FoldFn";
             types[f.merge.symbol] = "MergeFn";
         }
+    }
     std::string text = "extern \"C\" {\n";
     for (const auto &[symbol, type] : types)
         text += "lacuna::Signature<lacuna::" + type + "> " + symbol + ";\n";

@@ -6,6 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <nlohmann/json.hpp>
 #include <system_error>
@@ -82,7 +83,7 @@ fs::path hidden_sibling(const fs::path &target, const char *suffix) {
 bool is_stale(const std::string &name, const std::string &prefix) {
     if (name.compare(0, prefix.size(), prefix) != 0) return false;
     const size_t digits = prefix.size(), end = name.find_first_not_of("0123456789", digits);
-    if (end == name.npos || end == digits || end - digits > 9) return false;
+    if (end == std::string::npos || end == digits || end - digits > 9) return false;
     const std::string suffix = name.substr(end);
     if (suffix != ".tmp" && suffix != ".old.tmp") return false;
     const pid_t pid = std::stoi(name.substr(digits, end - digits));
@@ -126,9 +127,8 @@ bool is_our_bundle(const fs::path &directory) {
 
 // Build systems make an output's folders before they run the command.
 bool holds_only_folders(const fs::path &directory) {
-    for (const auto &entry : fs::recursive_directory_iterator(directory))
-        if (!entry.is_directory()) return false;
-    return true;
+    return std::all_of(fs::recursive_directory_iterator(directory), {},
+                       [](const auto &entry) { return entry.is_directory(); });
 }
 
 void refuse_foreign(const fs::path &target, const std::string &name) {
@@ -212,7 +212,10 @@ void write_file_atomically(const std::string &path, const std::string &bytes) {
     struct stat earlier{};
     const bool exists = ::stat(path.c_str(), &earlier) == 0;
     if (exists && S_ISDIR(earlier.st_mode)) throw cannot("write", path, EISDIR);
-    if (exists && !S_ISREG(earlier.st_mode)) return write_directly(path, bytes);
+    if (exists && !S_ISREG(earlier.st_mode)) {
+        write_directly(path, bytes);
+        return;
+    }
     const fs::path target = resolved(path);
     remove_stale(target);
     const fs::path temp = hidden_sibling(target, ".tmp");

@@ -67,11 +67,12 @@ Json tiers_of(const Platform &platform) {
 
 Json targets() {
     Json rows = Json::array();
-    for (const Platform &platform : platforms())
+    for (const Platform &platform : platforms()) {
         rows.push_back({{"arch", platform.arch},
                         {"os", platform.os},
                         {"triples", triples_of(platform)},
                         {"tiers", tiers_of(platform)}});
+    }
     return rows;
 }
 

@@ -78,7 +78,7 @@ private:
         const char quote = take('"') ? '"' : '\'';
         if (quote == '\'') expect('\'');
         const size_t end = text_.find(quote, at_);
-        if (end == text_.npos) fail("has an unterminated string");
+        if (end == std::string::npos) fail("has an unterminated string");
         const std::string word = text_.substr(at_, end - at_);
         at_ = end + 1;
         for (const char c : word)
@@ -93,11 +93,12 @@ private:
 
     bool truth() {
         skip_spaces();
-        for (const std::string word : {"True", "False"})
+        for (const std::string word : {"True", "False"}) {
             if (text_.compare(at_, word.size(), word) == 0) {
                 at_ += word.size();
                 return word == "True";
             }
+        }
         fail("has a 'fortran_order' that is neither True nor False");
     }
 
@@ -133,12 +134,6 @@ private:
     size_t at_ = 0;
 };
 
-std::string shape_text(const std::vector<int64_t> &shape) {
-    std::string text = "(";
-    for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
-    return text + (shape.size() == 1 ? ",)" : ")");
-}
-
 uint32_t little_endian(const std::string &bytes, size_t at, size_t count) {
     uint32_t value = 0;
     for (size_t i = count; i-- > 0;) value = value << 8 | static_cast<unsigned char>(bytes[at + i]);
@@ -147,15 +142,22 @@ uint32_t little_endian(const std::string &bytes, size_t at, size_t count) {
 
 }  // namespace
 
+std::string shape_text(const std::vector<int64_t> &shape) {
+    std::string text = "(";
+    for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
+    return text + (shape.size() == 1 ? ",)" : ")");
+}
+
 NpyHeader parse_npy_header(const std::string &bytes, const std::string &name) {
     const size_t versioned = kMagicBytes + kVersionBytes;
     if (bytes.compare(0, kMagicBytes, kMagic, kMagicBytes) != 0)
         throw bad_input(name + ": is no .npy file (its first bytes are not \\x93NUMPY)");
     if (bytes.size() < versioned) throw bad_input(name + ": ends within its .npy header");
-    const int major = bytes[kMagicBytes], minor = bytes[kMagicBytes + 1];
+    const int major = static_cast<unsigned char>(bytes[kMagicBytes]);
+    const int minor = static_cast<unsigned char>(bytes[kMagicBytes + 1]);
     if (major < 1 || major > 3 || minor != 0)
-        throw bad_input(name + ": is .npy format " + std::to_string(major & 255) + "." +
-                        std::to_string(minor & 255) + ", expected 1.0, 2.0 or 3.0");
+        throw bad_input(name + ": is .npy format " + std::to_string(major) + "." +
+                        std::to_string(minor) + ", expected 1.0, 2.0 or 3.0");
     const size_t length_bytes = major == 1 ? 2 : 4, start = versioned + length_bytes;
     if (bytes.size() < start) throw bad_input(name + ": ends within its .npy header");
     const size_t length = little_endian(bytes, versioned, length_bytes);

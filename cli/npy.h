@@ -19,6 +19,8 @@ NpyHeader parse_npy_header(const std::string &bytes, const std::string &name);
 // Elements of a shape whose data is element_bytes each, checked against what the file holds.
 int64_t npy_elements(const NpyHeader &header, int64_t element_bytes, const std::string &bytes,
                      const std::string &name);
+// "(2, 3)", "(6,)"
+std::string shape_text(const std::vector<int64_t> &shape);
 // "float64 ('<f8')"
 std::string describe_npy_type(const std::string &descr);
 

@@ -36,7 +36,10 @@ const char *half_block(const Cell &upper, const Cell &lower) {
     return kShades[(upper.kept + lower.kept) * 3 / (upper.area + lower.area)];
 }
 
-char ascii_block(const Cell &cell) { return cell.none() ? '.' : cell.all() ? '#' : '+'; }
+char ascii_block(const Cell &cell) {
+    if (cell.none()) return '.';
+    return cell.all() ? '#' : '+';
+}
 
 // 255 is white: none kept. A square with a single kept pair is already visibly gray.
 png_byte gray(const Cell &cell) {

@@ -33,26 +33,28 @@ Failure failure_of(const lac::Error &error) {
     return bad_input(std::string("the runtime refused: ") + error.what());
 }
 
+const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) {
+    const auto compiled = test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
+    return *host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
+}
+
 }  // namespace
 
 Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, int32_t threads,
-                 KeepTest test)
-    : pattern_(pattern), size_(size), q_starts_(static_cast<size_t>(size.batch), size.q_start) {
-    shape_ = {sizeof(lac_shape), size.batch, size.heads, size.kv_heads,   size.q_tokens,
-              size.k_tokens,     nullptr,    nullptr,    q_starts_.data()};
-    const lac_request request = {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim,
-                                 &pattern_};
-    const auto compiled = test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
-    const lac_bundle *bundle =
-        host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
-    try {
-        attention_.emplace(*bundle, request, pattern_, shape_, threads);
-        if (threads > 1) pool_.emplace(threads);
-    } catch (const lac::Error &error) {
-        throw failure_of(error);
-    } catch (const std::bad_alloc &) {
-        throw bad_input("not enough memory for the plan and its workspace");
-    }
+                 KeepTest test) try
+    : pattern_(pattern),
+      size_(size),
+      q_starts_(static_cast<size_t>(size.batch), size.q_start),
+      shape_{sizeof(lac_shape), size.batch, size.heads, size.kv_heads,   size.q_tokens,
+             size.k_tokens,     nullptr,    nullptr,    q_starts_.data()},
+      attention_(bundle_for(pattern, size, test),
+                 {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim, &pattern_}, pattern_,
+                 shape_, threads) {
+    if (threads > 1) pool_.emplace(threads);
+} catch (const lac::Error &error) {
+    throw failure_of(error);
+} catch (const std::bad_alloc &) {
+    throw bad_input("not enough memory for the plan and its workspace");
 }
 
 void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
@@ -60,23 +62,23 @@ void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
     args.size = sizeof(lac_args);
     if (pool_) pool_->use_in(args);
     try {
-        (*attention_)(lac::tensor(q, s.batch, s.heads, s.q_tokens, s.head_dim),
-                      lac::tensor(k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
-                      lac::tensor(v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
-                      lac::tensor(out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
+        attention_(lac::tensor(q, s.batch, s.heads, s.q_tokens, s.head_dim),
+                   lac::tensor(k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
+                   lac::tensor(v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
+                   lac::tensor(out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
     } catch (const lac::Error &error) {
         throw failure_of(error);
     }
 }
 
 int64_t Problem::attended_pairs() const {
-    return lac_plan_attended_pairs(attention_->plan()) / size_.batch;
+    return lac_plan_attended_pairs(attention_.plan()) / size_.batch;
 }
 
 double Problem::plan_microseconds() const {
     using Clock = std::chrono::steady_clock;
     constexpr int kRuns = 5;
-    const lac_kernel &kernel = attention_->kernel();
+    const lac_kernel &kernel = attention_.kernel();
     size_t bytes = 0;
     lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
     const lac::Memory memory(bytes);

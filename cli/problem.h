@@ -30,10 +30,10 @@ public:
     // Data of size's shapes; of args, only scale, softcap and log_sum_exp are used.
     void attend(float *q, float *k, float *v, float *out, lac_args args = {});
 
-    std::string kernel() const { return lac_kernel_name(&attention_->kernel()); }
-    std::string tier() const { return lac_kernel_tier(&attention_->kernel()); }
+    std::string kernel() const { return lac_kernel_name(&attention_.kernel()); }
+    std::string tier() const { return lac_kernel_tier(&attention_.kernel()); }
     int64_t attended_pairs() const;  // of one query head of one sequence
-    size_t workspace_bytes() const { return attention_->workspace_bytes(); }
+    size_t workspace_bytes() const { return attention_.workspace_bytes(); }
     double plan_microseconds() const;  // the best of a few runs
 
 private:
@@ -41,8 +41,8 @@ private:
     ProblemSize size_;
     std::vector<int32_t> q_starts_;
     lac_shape shape_;
+    lac::Attention attention_;
     std::optional<lac::Pool> pool_;
-    std::optional<lac::Attention> attention_;
 };
 
 }  // namespace lacuna

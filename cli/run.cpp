@@ -57,11 +57,12 @@ lac_args settings_of(const Options &options) {
 void place_queries(const Options &options, ProblemSize &size) {
     const int64_t last = int64_t{size.k_tokens} - size.q_tokens;
     const int64_t start = options.q_start.value_or(last);
-    if (start < 0 || start > last)
+    if (start < 0 || start > last) {
         throw usage("--q-start " + std::to_string(start) + ": expected 0 to " +
                     std::to_string(last) + " (" + options.k + " has " +
                     std::to_string(size.k_tokens) + " tokens, " + options.q + " " +
                     std::to_string(size.q_tokens) + ")");
+    }
     size.q_start = static_cast<int32_t>(start);
 }
 
@@ -96,10 +97,8 @@ Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tens
 }
 
 void print_line(const Options &options, const Outcome &o) {
-    std::cout << options.out << ": shape (";
-    for (size_t i = 0; i < o.out.shape.size(); i++) std::cout << (i ? ", " : "") << o.out.shape[i];
-    std::cout << "), " << o.tier << ", " << o.kept_pairs << " kept pairs a head, "
-              << shortest(o.milliseconds) << " ms";
+    std::cout << options.out << ": shape " << shape_text(o.out.shape) << ", " << o.tier << ", "
+              << o.kept_pairs << " kept pairs a head, " << shortest(o.milliseconds) << " ms";
     if (o.agreement)
         std::cout << ", NMSE " << shortest(o.agreement->nmse) << " (at most "
                   << shortest(o.agreement->tolerance) << "), largest error "

@@ -30,7 +30,7 @@ struct ShowOptions {
 struct Summary {
     lac_pattern pattern;
     int64_t tokens, queries, pairs, dense_pairs;
-    double density() const { return static_cast<double>(pairs) / dense_pairs; }
+    double density() const { return static_cast<double>(pairs) / static_cast<double>(dense_pairs); }
 };
 
 int picture_width(int asked) {

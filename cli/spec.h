@@ -21,7 +21,7 @@ struct KernelSpec {
 
 // {"kernels": [{"dtype": "f32", "head_dim": [64, 128], "value_dim": 64, "pattern": "window:256"}]}
 // Lists in head_dim multiply. Every error names `name` and the row.
-std::vector<KernelSpec> parse_spec(const std::string &json, const std::string &name);
+std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &name);
 KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where);
 

@@ -16,21 +16,15 @@ struct Tensor {
     Extents extents;
 };
 
-std::string text_of(const std::vector<int64_t> &shape) {
-    std::string text = "(";
-    for (size_t i = 0; i < shape.size(); i++) text += (i ? ", " : "") + std::to_string(shape[i]);
-    return text + (shape.size() == 1 ? ",)" : ")");
-}
-
 Tensor read_tensor(const std::string &path) {
     Array array = read_npy(path);
     const std::vector<int64_t> &s = array.shape;
     if (s.size() != 3 && s.size() != 4)
-        throw bad_input(path + ": shape " + text_of(s) +
+        throw bad_input(path + ": shape " + shape_text(s) +
                         ", expected [heads, tokens, head_dim] or [batch, heads, tokens, head_dim]");
     for (const int64_t extent : s)
         if (extent < 1 || extent > INT32_MAX)
-            throw bad_input(path + ": shape " + text_of(s) + ", expected extents of 1 to " +
+            throw bad_input(path + ": shape " + shape_text(s) + ", expected extents of 1 to " +
                             std::to_string(INT32_MAX));
     const size_t n = s.size();
     const Extents extents{n == 4 ? s[0] : 1, s[n - 3], s[n - 2], s[n - 1]};

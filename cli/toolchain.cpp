@@ -61,8 +61,8 @@ void compile_source(const Platform &platform, const fs::path &source, const fs::
     const std::string root = include.string();
     std::vector<std::string> command{clang_program(),
                                      std::string("--target=") + platform.clang_triple};
-    for (const char *option : kCompileOptions) command.push_back(option);
-    if (platform.halide_os != Halide::Target::Windows) command.push_back("-fPIC");
+    command.insert(command.end(), std::begin(kCompileOptions), std::end(kCompileOptions));
+    if (platform.halide_os != Halide::Target::Windows) command.emplace_back("-fPIC");
     for (const std::string &option :
          {"-ffile-prefix-map=" + root + "=.", "-I" + root, "-I" + root + "/runtime/include",
           std::string("-c"), source.string(), std::string("-o"), object.string()})

@@ -44,7 +44,7 @@ MergeStages recurrence(const MergeInputs &in, int value_dim, const Format &f) {
 
 }  // namespace
 
-MergeStages fold(const MergeInputs &in, Func out_row, Expr out_rows, int value_dim,
+MergeStages fold(const MergeInputs &in, const Func &out_row, const Expr &out_rows, int value_dim,
                  const Format &f) {
     MergeStages s = recurrence(in, value_dim, f);
     const int padded = padded_features(value_dim, f);
@@ -58,8 +58,8 @@ MergeStages fold(const MergeInputs &in, Func out_row, Expr out_rows, int value_d
     return s;
 }
 
-MergeStages merge(const MergeInputs &in, Func offset, Expr extent, Type out_type, int value_dim,
-                  const Format &f) {
+MergeStages merge(const MergeInputs &in, const Func &offset, const Expr &extent, Type out_type,
+                  int value_dim, const Format &f) {
     MergeStages s = recurrence(in, value_dim, f);
     s.out = Func("out");
     s.log_sum_exp = Func("log_sum_exp");

@@ -14,13 +14,13 @@ struct MergeInputs {
 };
 
 // state(d, state_row(row)): features, maximum and sum, as in a partial result.
-MergeStages fold(const MergeInputs &in, Halide::Func out_row, Halide::Expr out_rows, int value_dim,
-                 const Format &f);
+MergeStages fold(const MergeInputs &in, const Halide::Func &out_row, const Halide::Expr &out_rows,
+                 int value_dim, const Format &f);
 
 // out(offset(row) + d) = features / sum, or 0 in a row that kept no key; offsets in elements,
 // `extent` bounds them. Types other than f32 are rounded to here.
 // log_sum_exp(row) is the natural logarithm of the row's sum, -inf where it kept no key.
-MergeStages merge(const MergeInputs &in, Halide::Func offset, Halide::Expr extent,
+MergeStages merge(const MergeInputs &in, const Halide::Func &offset, const Halide::Expr &extent,
                   Halide::Type out_type, int value_dim, const Format &f);
 
 }  // namespace lacuna

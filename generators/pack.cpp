@@ -10,8 +10,8 @@ namespace {
 Expr flag(const Expr &bits) { return cast<uint8_t>(bits >= kInfinityBits); }
 }  // namespace
 
-PackQueriesStages pack_queries(Func source, Func offset, Expr extent, Expr rows, Expr scale,
-                               int head_dim) {
+PackQueriesStages pack_queries(const Func &source, const Func &offset, const Expr &extent,
+                               const Expr &rows, const Expr &scale, int head_dim) {
     PackQueriesStages s;
     s.head_dim = head_dim;
     s.packed = Func("packed");
@@ -28,7 +28,7 @@ PackQueriesStages pack_queries(Func source, Func offset, Expr extent, Expr rows,
     return s;
 }
 
-PackKeysStages pack_keys(Func source, Expr keys, int head_dim, const Format &f) {
+PackKeysStages pack_keys(const Func &source, const Expr &keys, int head_dim, const Format &f) {
     PackKeysStages s;
     s.head_dim = head_dim;
     s.panel_keys = f.panel_keys;
@@ -51,7 +51,7 @@ PackKeysStages pack_keys(Func source, Expr keys, int head_dim, const Format &f) 
     return s;
 }
 
-PackValuesStages pack_values(Func source, Expr keys, int value_dim, const Format &f) {
+PackValuesStages pack_values(const Func &source, const Expr &keys, int value_dim, const Format &f) {
     PackValuesStages s;
     s.value_dim = value_dim;
     s.format = f;

@@ -93,7 +93,7 @@ struct Lanes {
     }
     static Lanes one(int64_t value) {
         Lanes x;
-        for (int i = 0; i < kLanes; i++) x.lane[i] = static_cast<int32_t>(value);
+        for (int32_t &lane : x.lane) lane = static_cast<int32_t>(value);
         return x;
     }
 };

@@ -209,7 +209,7 @@ struct Writer {
         if (number >= 10) put(number / 10);
         put(static_cast<char>('0' + number % 10));
     }
-    size_t finish() {
+    size_t finish() const {
         if (capacity > 0) text[smaller(length, capacity - 1)] = '\0';
         return length;
     }

@@ -90,7 +90,7 @@ private:
     // The lowest address of the tile's rows; offsets of all rows from it, in elements.
     float *rows_in(const lac_tensor &t, int32_t *extent) {
         RowCursor row = first_row();
-        float *const first = reinterpret_cast<float *>(address(t, row));
+        auto *const first = reinterpret_cast<float *>(address(t, row));
         int32_t low = 0, high = 0;
         for (int32_t r = 0; r < tile_.rows; r++, advance(row)) {
             s_.offsets[r] =
@@ -104,7 +104,7 @@ private:
     }
 
     void pack_queries() {
-        int32_t extent;
+        int32_t extent = 0;
         const float *rows = rows_in(call_.q, &extent);
         View<1> source(rows, Dim{extent, 1});
         View<1> offsets(s_.offsets, Dim{tile_.rows, 1});
@@ -115,11 +115,12 @@ private:
 
     bool careful(const PackedStore &store, const Batch &batch) const {
         uint32_t any = *s_.nonfinite;
-        for (int32_t i = 0; i < batch.items; i++)
+        for (int32_t i = 0; i < batch.items; i++) {
             for (int32_t slot = 0; slot < batch.slots; slot++) {
                 const int32_t panel = s_.panels[i * v_.chunk + slot];
                 any |= store.keys_nonfinite[panel] | store.values_nonfinite[panel];
             }
+        }
         return any != 0;
     }
 
@@ -191,7 +192,7 @@ private:
     }
 
     void merge() {
-        int32_t extent;
+        int32_t extent = 0;
         float *rows = rows_in(call_.out, &extent);
         View<1> out(rows, Dim{extent, 1});
         const Earlier e = earlier();

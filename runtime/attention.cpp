@@ -15,10 +15,10 @@ struct Job {
     const Workspace &workspace;
 };
 
-uint32_t load(const uint32_t *x) { return __atomic_load_n(x, __ATOMIC_ACQUIRE); }
-void add_one(uint32_t *x) { __atomic_fetch_add(x, 1u, __ATOMIC_ACQ_REL); }
+uint32_t load(const uint32_t &x) { return __atomic_load_n(&x, __ATOMIC_ACQUIRE); }
+void add_one(uint32_t &x) { __atomic_fetch_add(&x, 1u, __ATOMIC_ACQ_REL); }
 
-void wait_for(const uint32_t *count, uint32_t target) {
+void wait_for(const uint32_t &count, uint32_t target) {
     constexpr int kSpins = 4096;
     for (int i = 0; load(count) < target; i++) {
         if (i < kSpins)
@@ -63,17 +63,17 @@ void work(void *argument, int32_t thread) {
             if (before >= 0) {
                 const int64_t b = before / plan.kv_heads;
                 const Layout &layout = plan.layouts[plan.sequences[b].layout];
-                wait_for(&ws.progress()[before].attended, static_cast<uint32_t>(layout.blocks));
+                wait_for(ws.progress()[before].attended, static_cast<uint32_t>(layout.blocks));
             }
             pack_task(job.call, ws, *task.layout, task.sequence, task.kv_head, slot, task.local);
-            add_one(&progress.packed);
+            add_one(progress.packed);
         } else {
-            wait_for(&progress.packed, static_cast<uint32_t>(task.layout->pack_tasks));
+            wait_for(progress.packed, static_cast<uint32_t>(task.layout->pack_tasks));
             const int32_t block = task.local - task.layout->pack_tasks;
             attend_block(job.call, ws, scratch, *task.layout,
                          Head{task.sequence, task.kv_head, slot},
                          plan.blocks[task.layout->first_block + block]);
-            add_one(&progress.attended);
+            add_one(progress.attended);
         }
     }
 }

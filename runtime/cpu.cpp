@@ -8,13 +8,13 @@
 namespace lacuna {
 
 static uint64_t saved_registers() {
-    uint32_t low, high;
+    uint32_t low = 0, high = 0;
     __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     return (static_cast<uint64_t>(high) << 32) | low;
 }
 
 uint32_t cpu_features() {
-    uint32_t a, b, c, d, features = 0;
+    uint32_t a = 0, b = 0, c = 0, d = 0, features = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d)) return 0;
     if (c & bit_SSE4_1) features |= kCpuSse41;
     constexpr uint64_t kYmm = 0x6, kZmm = 0xe6;

@@ -25,6 +25,24 @@ bool fits(const PlanCounts &c) {
            c.words < static_cast<int64_t>(kTested);
 }
 
+struct Sizes {
+    PlanCounts counts;
+    size_t bytes = 0;
+};
+
+// Checks the arguments and counts what their plan will hold.
+lac_status count(const lac_kernel *kernel, const lac_pattern **pattern, const lac_shape *shape,
+                 Sizes *sizes) {
+    if (lac_status s = validate_plan_arguments(kernel, pattern, shape); s != LAC_OK) return s;
+    lac_plan plan;
+    describe(plan, *kernel, **pattern, *shape);
+    PlanBuilder builder(plan, *shape, false);
+    builder.build();
+    if (!fits(builder.counts())) return LAC_BAD_LENGTH;
+    *sizes = {builder.counts(), kHeader + place(plan, builder.counts(), Carver(nullptr))};
+    return LAC_OK;
+}
+
 }  // namespace
 }  // namespace lacuna
 
@@ -35,13 +53,9 @@ extern "C" {
 lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_shape *shape, size_t *bytes) {
     if (!bytes) return LAC_BAD_ARGUMENT;
-    if (lac_status s = validate_plan_arguments(kernel, &pattern, shape); s != LAC_OK) return s;
-    lac_plan plan;
-    describe(plan, *kernel, *pattern, *shape);
-    PlanBuilder builder(plan, *shape, false);
-    builder.build();
-    if (!fits(builder.counts())) return LAC_BAD_LENGTH;
-    *bytes = kHeader + place(plan, builder.counts(), Carver(nullptr));
+    Sizes sizes;
+    if (lac_status s = count(kernel, &pattern, shape, &sizes); s != LAC_OK) return s;
+    *bytes = sizes.bytes;
     return LAC_OK;
 }
 
@@ -49,17 +63,12 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
                          const lac_shape *shape, void *memory, size_t bytes, const lac_plan **out) {
     if (!memory || !out) return LAC_BAD_ARGUMENT;
     if (reinterpret_cast<uintptr_t>(memory) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
-    if (lac_status s = validate_plan_arguments(kernel, &pattern, shape); s != LAC_OK) return s;
-    lac_plan counted;
-    describe(counted, *kernel, *pattern, *shape);
-    PlanBuilder counter(counted, *shape, false);
-    counter.build();
-    if (!fits(counter.counts())) return LAC_BAD_LENGTH;
-    if (bytes < kHeader + place(counted, counter.counts(), Carver(nullptr))) return LAC_TOO_SMALL;
-
+    Sizes sizes;
+    if (lac_status s = count(kernel, &pattern, shape, &sizes); s != LAC_OK) return s;
+    if (bytes < sizes.bytes) return LAC_TOO_SMALL;
     lac_plan &plan = *static_cast<lac_plan *>(memory);
     describe(plan, *kernel, *pattern, *shape);
-    place(plan, counter.counts(), Carver(static_cast<uint8_t *>(memory) + kHeader));
+    place(plan, sizes.counts, Carver(static_cast<uint8_t *>(memory) + kHeader));
     PlanBuilder(plan, *shape, true).build();
     *out = &plan;
     return LAC_OK;

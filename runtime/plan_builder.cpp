@@ -8,11 +8,12 @@ constexpr int64_t kStateBytes = 768 << 10;  // of a block with several groups, a
 constexpr int32_t kBlockTiles = 4;          // tiles of a task with one group
 
 int32_t store_for(lac_plan &plan, const Segment &s) {
-    for (int32_t i = 0; i < plan.store_count; i++)
+    for (int32_t i = 0; i < plan.store_count; i++) {
         if (plan.store[i].modulus == s.modulus) {
             plan.store[i].residues = larger(plan.store[i].residues, s.residues);
             return i;
         }
+    }
     plan.store[plan.store_count] = {s.modulus, s.residues};
     return plan.store_count++;
 }
@@ -87,7 +88,7 @@ int64_t PlanBuilder::span_tokens() const {
     if (plan_.group_count == 1) return stride > 1 ? whole : kBlockTiles * whole;
     const int64_t buffers = smaller(plan_.group_count - 1, 2);
     const int64_t row_bytes = buffers * v.partial_row * static_cast<int64_t>(sizeof(float));
-    const int64_t most = larger<int64_t>(kStateBytes / row_bytes / plan_.group_heads, 1);
+    const auto most = larger<int64_t>(kStateBytes / row_bytes / plan_.group_heads, 1);
     if (whole <= most) return whole;
     return most > stride ? most / stride * stride : most;
 }
@@ -134,7 +135,7 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
         block_start = count_.tiles;
     };
     for (int32_t g = 0; g < plan_.group_count; g++) {
-        const int64_t classes = smaller<int64_t>(plan_.group[g].row_stride, end - first);
+        const auto classes = smaller<int64_t>(plan_.group[g].row_stride, end - first);
         for (int64_t c = 0; c < classes; c++) {
             add_class_tiles(g, first + c, end);
             if (one_group && count_.tiles - block_start >= kBlockTiles) close();
@@ -202,11 +203,15 @@ void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
         owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(0), rows_,
                     keys_of_panels(segment, first, end), Span::one(layout_.k_tokens));
     if (kept.never()) return;
-    if (kept.always()) return extend_run(segment, first, end - first, kAllKept);
-    if (end - first == 1) return add_panel(segment, first);
-    const int64_t middle = first + (end - first) / 2;
-    scan(segment, first, middle);
-    scan(segment, middle, end);
+    if (kept.always()) {
+        extend_run(segment, first, end - first, kAllKept);
+    } else if (end - first == 1) {
+        add_panel(segment, first);
+    } else {
+        const int64_t middle = first + (end - first) / 2;
+        scan(segment, first, middle);
+        scan(segment, middle, end);
+    }
 }
 
 // The mask words of one panel, a row each; how many pairs they keep. When only counting, some
@@ -221,13 +226,14 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
     uint32_t word = 0;
     for (int32_t r = 0; r < v.tile_rows; r++) {
         const int64_t t = (tile_.first_row + r) / plan_.group_heads;
-        if (r >= tile_.rows)
+        if (r >= tile_.rows) {
             word = 0;
-        else if (t != token)
+        } else if (t != token) {
             word = used & owned<Lanes>(plan_.pattern, info.atom, Lanes::one(0),
                                        Lanes::one(tile_.position + t * info.row_stride), lanes,
                                        Lanes::one(n))
                               .word();
+        }
         token = t;
         words[r] = word;
         kept += __builtin_popcount(word);

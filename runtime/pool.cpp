@@ -74,11 +74,12 @@ lac_status lac_pool_create(int32_t threads, void *memory, size_t bytes, lac_pool
     init(&pool.mutex);
     init(&pool.start);
     init(&pool.finish);
-    for (; pool.started < threads - 1; pool.started++)
+    for (; pool.started < threads - 1; pool.started++) {
         if (!start_thread(&pool.handles[pool.started], &pool.entry)) {
             lac_pool_destroy(&pool);
             return LAC_THREAD_FAILED;
         }
+    }
     *out = &pool;
     return LAC_OK;
 }

@@ -25,10 +25,12 @@ lac_status validate_lengths(const lac_shape &s) {
 }
 
 bool is_finite(float x) {
-    uint32_t bits;
+    uint32_t bits = 0;
     __builtin_memcpy(&bits, &x, sizeof bits);
     return (bits & 0x7f800000u) != 0x7f800000u;
 }
+
+int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 struct Extents {
     int32_t heads, tokens, features;
@@ -42,13 +44,16 @@ lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, co
         return LAC_BAD_SHAPE;
     constexpr int64_t size = sizeof(float);
     if (reinterpret_cast<uintptr_t>(t->data) % size) return LAC_BAD_ALIGNMENT;
-    const int64_t strides[] = {t->batch_stride, t->head_stride, t->token_stride};
-    for (const int64_t stride : strides)
-        if (stride % size || stride == INT64_MIN) return LAC_BAD_STRIDE;
+    constexpr int64_t kFarthest = INT64_MAX / 8;  // sums of all three reaches stay below 2^63
+    const struct {
+        int64_t stride, extent;
+    } dims[] = {{t->batch_stride, batch}, {t->head_stride, e.heads}, {t->token_stride, e.tokens}};
+    for (const auto &d : dims) {
+        if (d.stride % size || d.stride == INT64_MIN) return LAC_BAD_STRIDE;
+        if (d.extent > 1 && magnitude(d.stride) > kFarthest / d.extent) return LAC_BAD_STRIDE;
+    }
     return LAC_OK;
 }
-
-int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
 
 // A pack task reads kPackPanels panels of keys, a tile its rows, each through 32-bit offsets.
 lac_status validate_reach(const lac_plan &plan, const Call &c) {
@@ -58,9 +63,9 @@ lac_status validate_reach(const lac_plan &plan, const Call &c) {
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
     for (int32_t g = 0; g < plan.group_count; g++)
         stride = larger<int64_t>(stride, plan.group[g].row_stride);
-    const int64_t keys =
+    const auto keys =
         smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
-    const int64_t rows = smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
+    const auto rows = smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
     const lac_tensor *const by_key[] = {&c.k, &c.v}, *const by_row[] = {&c.q, &c.out};
     for (const lac_tensor *t : by_key)
         if (magnitude(t->token_stride) > limit / (keys + 1)) return LAC_BAD_STRIDE;
@@ -97,8 +102,10 @@ lac_status read_args(const lac_args *args, int32_t head_dim, Call *call) {
     if (!is_finite(a.scale) || !is_finite(a.softcap) || a.softcap < 0) return LAC_BAD_SCALE;
     const float scale =
         a.scale != 0 ? a.scale : 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+    if (reinterpret_cast<uintptr_t>(a.log_sum_exp) % sizeof(float)) return LAC_BAD_ALIGNMENT;
     call->query_scale = static_cast<float>(scale * kLog2E);
     call->softcap = static_cast<float>(a.softcap * kLog2E);
+    if (!is_finite(call->query_scale) || !is_finite(call->softcap)) return LAC_BAD_SCALE;
     call->log_sum_exp = a.log_sum_exp;
     call->threads = a.threads < 1 ? 1 : a.threads;
     if (a.threads < 0 || a.threads > LAC_MAX_THREADS) return LAC_TOO_MANY_THREADS;
@@ -121,8 +128,13 @@ lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern *
     if (shape->batch < 1 || shape->heads < 1 || shape->kv_heads < 1 || shape->q_tokens < 1 ||
         shape->k_tokens < 1 || shape->heads % shape->kv_heads)
         return LAC_BAD_SHAPE;
-    // Panels of K and V are indexed with 32 bits as well.
+    // Heads of all sequences, and the rows of one KV head, are counted with 32 bits.
     const lac_variant &v = *kernel->variant;
+    const int64_t heads = shape->heads, group_heads = heads / shape->kv_heads;
+    if (heads * shape->batch > kMaxElements || group_heads * shape->q_tokens > kMaxElements ||
+        group_heads * v.partial_row > kMaxElements)
+        return LAC_BAD_SHAPE;
+    // Panels of K and V are indexed with 32 bits as well.
     const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
     if (shape->q_tokens > LAC_MAX_TOKENS || shape->k_tokens > LAC_MAX_TOKENS ||
         (static_cast<int64_t>(shape->k_tokens) + v.panel_keys) * features > kMaxElements)

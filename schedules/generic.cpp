@@ -33,11 +33,12 @@ void partial(PartialStages &s, const Tile &, int) {
 
 void merge(MergeStages &s, const Tile &tile, int) {
     Func consumer = s.state.defined() ? s.state : s.out;
-    for (Func f : {s.running_max, s.carry, s.weight})
+    for (Func f : {s.running_max, s.carry, s.weight}) {
         f.compute_root()
             .store_in(MemoryType::Stack)
             .bound_storage(s.j, kFoldItems + 1)
             .bound_storage(s.r, tile.rows);
+    }
     for (Func f : {s.sum, s.inverse_sum})
         if (f.defined()) f.compute_root().store_in(MemoryType::Stack).bound_storage(s.r, tile.rows);
     s.folded.compute_at(consumer, s.scatter.y)

@@ -55,11 +55,13 @@ const struct {
     const char *written, *means;
 } kAliases[] = {{"amd64", "x86_64"}, {"darwin", "macos"}};
 
-bool has(const std::string &text, const std::string &part) { return text.find(part) != text.npos; }
+bool has(const std::string &text, const std::string &part) {
+    return text.find(part) != std::string::npos;
+}
 
 std::string normalised(std::string triple) {
     for (const auto &alias : kAliases)
-        if (const size_t at = triple.find(alias.written); at != triple.npos)
+        if (const size_t at = triple.find(alias.written); at != std::string::npos)
             triple.replace(at, std::string(alias.written).size(), alias.means);
     return triple;
 }

@@ -108,7 +108,7 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
 void merge(MergeStages &s, const Tile &tile, int lanes) {
     Func consumer = s.state.defined() ? s.state : s.out;
     // The factors of all the tile's rows, used or not, side by side in vectors.
-    for (Func f : {s.running_max, s.carry, s.weight})
+    for (Func f : {s.running_max, s.carry, s.weight}) {
         f.compute_root()
             .store_in(MemoryType::Stack)
             .reorder_storage(s.r, s.j)
@@ -116,6 +116,7 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
             .bound(s.r, 0, tile.rows)
             .reorder(s.r, s.j)
             .vectorize(s.r);
+    }
     s.running_max.update().reorder(s.r, s.items_max).vectorize(s.r);
     for (Func f : {s.sum, s.inverse_sum})
         if (f.defined())

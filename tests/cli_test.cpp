@@ -53,7 +53,7 @@ protected:
         double tolerance = 1e-12;
     };
 
-    Expected expected(const Array &q, const Array &k, const Array &v) const {
+    static Expected expected(const Array &q, const Array &k, const Array &v) {
         const RunCase &c = GetParam();
         lac_pattern pattern{};
         EXPECT_EQ(lac_pattern_parse(c.pattern, &pattern, nullptr), LAC_OK);
@@ -99,11 +99,12 @@ TEST_P(CliRun, EqualsTheOracle) {
     ASSERT_EQ(out.shape, shape);
     const Expected want = expected(q, k, v);
     EXPECT_LE(nmse(want.out, {out.data.begin(), out.data.end()}), want.tolerance);
-    for (size_t i = 0; i < want.log_sum_exp.size(); i++)
+    for (size_t i = 0; i < want.log_sum_exp.size(); i++) {
         if (std::isinf(want.log_sum_exp[i]))
             EXPECT_EQ(sums.data[i], want.log_sum_exp[i]) << i;
         else
             EXPECT_NEAR(sums.data[i], want.log_sum_exp[i], 1e-5) << i;
+    }
 }
 
 INSTANTIATE_TEST_SUITE_P(Cli, CliRun, testing::ValuesIn(kRuns),

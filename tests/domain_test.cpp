@@ -25,11 +25,12 @@ std::vector<lac_atom> atoms_of(uint32_t kind) {
     std::vector<lac_atom> atoms = {lac_atom{kind, {}}};
     for (int i = 0; i < syntax.count; i++) {
         std::vector<lac_atom> longer;
-        for (lac_atom atom : atoms)
+        for (lac_atom atom : atoms) {
             for (int64_t value : kEdges) {
                 atom.arg[i] = static_cast<int32_t>(value);
                 if (value >= syntax.parameter[i].least) longer.push_back(atom);
             }
+        }
         atoms = longer;
     }
     return atoms;
@@ -128,7 +129,7 @@ TEST(Domain, LanesAgreeWithIntegers) {
             if (step == 0) continue;
             for (int i = 0; i < 12; i++) {
                 const int64_t q = any_position(random), first = any_position(random);
-                const int64_t n = larger<int64_t>(any_position(random), 1);
+                const auto n = larger<int64_t>(any_position(random), 1);
                 ASSERT_NO_FATAL_FAILURE(expect_lanes_agree(p, q, first, step, n));
                 ASSERT_NO_FATAL_FAILURE(expect_lanes_agree(p, q, first, step, LAC_MAX_ARGUMENT));
             }
@@ -142,7 +143,7 @@ TEST(Domain, LanesDivideExactly) {
     for (int i = 0; i < 20000; i++) {
         const int64_t step = 1 + pick(random, 0, LAC_MAX_ARGUMENT - 1) % (int64_t{1} << (i % 31));
         const int64_t multiple = pick(random, 0, INT32_MAX / step) * step;
-        const int64_t first = smaller<int64_t>(multiple, INT32_MAX - kLanes);
+        const auto first = smaller<int64_t>(multiple, INT32_MAX - kLanes);
         const Lanes up = Lanes::from(first, 1), down = Lanes::from(-first, -1);
         const Bits divided = divides(step, up), divided_below = divides(step, down);
         const Lanes block = block_of(up, step);
@@ -216,15 +217,17 @@ TEST(Domain, ASingleRowHasNoStep) {
 TEST(Domain, KeyHintsContainEveryAttendedKey) {
     constexpr int64_t n = 64;
     for (const lac_pattern &p : patterns(0)) {
-        for (int64_t first = 0; first < n; first++)
+        for (int64_t first = 0; first < n; first++) {
             for (int64_t last : {first, smaller(first + 3, n - 1), n - 1}) {
                 const KeyRange hint = keys_of(p.atom[0], first, last, n);
-                for (int64_t q : {first, (first + last) / 2, last})
+                for (int64_t q : {first, (first + last) / 2, last}) {
                     for (int64_t k = 0; k < n; k++)
                         ASSERT_TRUE(!attends(p, 0, q, k, n) || (hint.first <= k && k < hint.end))
                             << described(p) << " q=" << q << " k=" << k << " rows " << first << "…"
                             << last;
+                }
             }
+        }
     }
 }
 
@@ -232,13 +235,14 @@ TEST(Domain, OwnersPartitionTheAttendedPairs) {
     Random random(5);
     for (const lac_pattern &p : patterns(1500)) {
         const int64_t n = pick(random, 1, 40);
-        for (int64_t q = 0; q < n; q++)
+        for (int64_t q = 0; q < n; q++) {
             for (int64_t k = 0; k < n + 2; k++) {
                 int owners = 0;
                 for (uint32_t i = 0; i < p.atom_count; i++) owners += owned_pair(p, i, q, k, n);
                 ASSERT_EQ(owners, attends(p, 0, q, k, n))
                     << described(p) << " q=" << q << " k=" << k << " n=" << n;
             }
+        }
     }
 }
 

@@ -1,18 +1,15 @@
 // Files and directories are whole or absent, whatever goes wrong.
 #include "cli/files.h"
 
-#include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <fstream>
-#include <set>
 
-#include "cli/errors.h"
+#include "tests/folder.h"
 
 namespace lacuna {
 namespace {
@@ -23,37 +20,12 @@ const char *const kManifest = R"({"lacuna": "0.1.0"})";
 
 void put(const fs::path &path, const std::string &text) { std::ofstream(path) << text; }
 
-class Files : public testing::Test {
-protected:
-    void SetUp() override {
-        std::string name = testing::TempDir() + "/lacuna_files_XXXXXX";
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        folder = name;
-    }
-    void TearDown() override { fs::remove_all(folder); }
+class Files : public Folder {};
 
-    // Names in the folder, hidden ones too.
-    std::set<std::string> names() const {
-        std::set<std::string> all;
-        for (const auto &entry : fs::directory_iterator(folder))
-            all.insert(entry.path().filename());
-        return all;
-    }
-    std::string at(const std::string &name) const { return folder / name; }
-
-    // What a StagedDirectory of target says against it, or "".
-    std::string refusal(const std::string &target) const {
-        try {
-            const StagedDirectory staged(target);
-        } catch (const Failure &failure) {
-            EXPECT_EQ(failure.exit_code, kBadInput);
-            return failure.what();
-        }
-        return "";
-    }
-
-    fs::path folder;
-};
+// What a StagedDirectory of target says against it, or "".
+std::string refusal(const std::string &target) {
+    return refusal_of([&] { const StagedDirectory staged(target); });
+}
 
 using Names = std::set<std::string>;
 
@@ -83,14 +55,8 @@ TEST_F(Files, LongNamesFit) {
 }
 
 TEST_F(Files, MessagesNamePathAndReason) {
-    const auto message = [](const std::string &path) -> std::string {
-        try {
-            write_file_atomically(path, "x");
-        } catch (const Failure &failure) {
-            EXPECT_EQ(failure.exit_code, kBadInput);
-            return failure.what();
-        }
-        return "";
+    const auto message = [](const std::string &path) {
+        return refusal_of([&] { write_file_atomically(path, "x"); });
     };
     put(at("file"), "");
     EXPECT_EQ(message(at("no/x")), at("no/x") + ": cannot write: No such file or directory");
@@ -105,13 +71,9 @@ TEST_F(Files, MessagesNamePathAndReason) {
 TEST_F(Files, ReadMessagesNamePathAndReason) {
     for (const auto &[path, reason] : {std::pair<std::string, std::string>{at("no"), "No such"},
                                        {folder.string(), "Is a directory"}}) {
-        try {
-            read_file(path);
-            ADD_FAILURE() << path;
-        } catch (const Failure &failure) {
-            EXPECT_EQ(std::string(failure.what()).find(path + ": cannot "), 0U);
-            EXPECT_NE(std::string(failure.what()).find(reason), std::string::npos);
-        }
+        const std::string message = refusal_of([&, path = path] { read_file(path); });
+        EXPECT_EQ(message.find(path + ": cannot "), 0U) << message;
+        EXPECT_NE(message.find(reason), std::string::npos) << message;
     }
 }
 

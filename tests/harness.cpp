@@ -57,26 +57,37 @@ TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
              token * f};
 }
 
-float &TestTensor::at(int b, int h, int t, int d) {
+float &TestTensor::at(int b, int h, int t, int d) const {
     auto *bytes = static_cast<uint8_t *>(view_.data) + b * view_.batch_stride +
                   h * view_.head_stride + t * view_.token_stride;
     return reinterpret_cast<float *>(bytes)[d];
 }
 
+std::vector<float> TestTensor::rows(int b, int h, int tokens) const {
+    std::vector<float> all;
+    for (int t = 0; t < tokens; t++)
+        for (int d = 0; d < view_.features; d++) all.push_back(at(b, h, t, d));
+    return all;
+}
+
+template <class Visitor>
+void TestTensor::each(Visitor visitor) {
+    for (int b = 0; b < view_.batch; b++) {
+        for (int h = 0; h < view_.heads; h++) {
+            for (int t = 0; t < view_.tokens; t++)
+                for (int d = 0; d < view_.features; d++) visitor(at(b, h, t, d));
+        }
+    }
+}
+
 void TestTensor::fill(unsigned seed, float magnitude) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0, magnitude);
-    for (int b = 0; b < view_.batch; b++)
-        for (int h = 0; h < view_.heads; h++)
-            for (int t = 0; t < view_.tokens; t++)
-                for (int d = 0; d < view_.features; d++) at(b, h, t, d) = normal(random);
+    each([&](float &x) { x = normal(random); });
 }
 
 void TestTensor::fill_with(float value) {
-    for (int b = 0; b < view_.batch; b++)
-        for (int h = 0; h < view_.heads; h++)
-            for (int t = 0; t < view_.tokens; t++)
-                for (int d = 0; d < view_.features; d++) at(b, h, t, d) = value;
+    each([=](float &x) { x = value; });
 }
 
 Tensors::Tensors(const Problem &p)
@@ -120,51 +131,57 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     return lac_attention(&kernel, plan, &q, &k, &v, &out, &args, workspace.data(), workspace_bytes);
 }
 
-Judgement judge(const Problem &p, Tensors &t) {
+namespace {
+
+// The larger error, and NaN is larger than any number.
+double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
+
+Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors &t, int b, int h) {
+    const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
+    const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
+    const OracleInput in{&pattern,    nq, nk,    p.q_start(b), p.head_dim,
+                         p.value_dim, h,  scale, p.softcap};
+    const OracleOutput want = oracle(in, t.q.rows(b, h, nq).data(), t.k.rows(b, kv, nk).data(),
+                                     t.v.rows(b, kv, nk).data());
+    const std::vector<float> got = t.out.rows(b, h, nq);
+    const double unit = 8 * 1.1920929e-7 * want.largest_score;
+    Judgement result;
+    result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / std::max(1e-12, unit * unit);
+    for (int i = 0; i < nq; i++) {
+        const double w = want.log_sum_exp[size_t(i)];
+        const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
+        const double error = w == l ? 0 : std::abs(w - l);  // -inf equals itself
+        result.log_sum_exp_error =
+            worse(result.log_sum_exp_error, error / (1 + want.largest_score));
+    }
+    return result;
+}
+
+}  // namespace
+
+Judgement judge(const Problem &p, const Tensors &t) {
     const lac_pattern pattern = parse(p.pattern);
     Judgement worst;
-    for (int b = 0; b < p.batch; b++)
+    for (int b = 0; b < p.batch; b++) {
         for (int h = 0; h < p.heads; h++) {
-            const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
-            std::vector<float> q, k, v;
-            for (int i = 0; i < nq; i++)
-                for (int d = 0; d < p.head_dim; d++) q.push_back(t.q.at(b, h, i, d));
-            for (int i = 0; i < nk; i++) {
-                for (int d = 0; d < p.head_dim; d++) k.push_back(t.k.at(b, kv, i, d));
-                for (int d = 0; d < p.value_dim; d++) v.push_back(t.v.at(b, kv, i, d));
-            }
-            const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
-            const OracleInput in{&pattern,    nq, nk,    p.q_start(b), p.head_dim,
-                                 p.value_dim, h,  scale, p.softcap};
-            const OracleOutput want = oracle(in, q.data(), k.data(), v.data());
-            std::vector<double> got;
-            for (int i = 0; i < nq; i++)
-                for (int d = 0; d < p.value_dim; d++) got.push_back(t.out.at(b, h, i, d));
-            const double unit = 8 * 1.1920929e-7 * want.largest_score;
-            const double allowed = std::max(1e-12, unit * unit);
-            const double error = nmse(want.out, got) / allowed;
-            if (!(error <= worst.error_ratio)) worst.error_ratio = error;
-            for (int i = 0; i < nq; i++) {
-                const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
-                const double w = want.log_sum_exp[size_t(i)];
-                const double e = std::isinf(w) ? (l == w ? 0 : 1) : std::abs(l - w);
-                const double relative = e / (1 + want.largest_score);
-                if (!(relative <= worst.log_sum_exp_error)) worst.log_sum_exp_error = relative;
-            }
+            const Judgement head = judge_head(p, pattern, t, b, h);
+            worst = {worse(worst.error_ratio, head.error_ratio),
+                     worse(worst.log_sum_exp_error, head.log_sum_exp_error)};
         }
+    }
     return worst;
 }
 
-std::vector<uint32_t> bits(Tensors &t, const Problem &p) {
+std::vector<uint32_t> bits(const Tensors &t, const Problem &p) {
     std::vector<uint32_t> all;
-    for (int b = 0; b < p.batch; b++)
-        for (int h = 0; h < p.heads; h++)
-            for (int i = 0; i < p.q_tokens; i++)
-                for (int d = 0; d < p.value_dim; d++) {
-                    uint32_t x;
-                    std::memcpy(&x, &t.out.at(b, h, i, d), sizeof x);
-                    all.push_back(x);
-                }
+    for (int b = 0; b < p.batch; b++) {
+        for (int h = 0; h < p.heads; h++) {
+            const std::vector<float> rows = t.out.rows(b, h, p.q_tokens);
+            const size_t done = all.size();
+            all.resize(done + rows.size());
+            std::memcpy(&all[done], rows.data(), rows.size() * sizeof(float));
+        }
+    }
     return all;
 }
 
@@ -188,7 +205,7 @@ std::vector<std::string> runnable_tiers() {
                                   nullptr};
         lac_kernel kernel{};
         if (lac_kernel_find(&lac_kernels, &request, &kernel) == LAC_OK)
-            tiers.push_back(entry.variants[i].tier);
+            tiers.emplace_back(entry.variants[i].tier);
     }
     return tiers;
 }

@@ -38,13 +38,17 @@ struct Problem {
 class TestTensor {
 public:
     TestTensor(const Problem &p, int heads, int tokens, int features);
-    float &at(int b, int h, int t, int d);
+    float &at(int b, int h, int t, int d) const;
+    // The head's first rows, one after the other.
+    std::vector<float> rows(int b, int h, int tokens) const;
     lac_tensor view() const { return view_; }
     void fill(unsigned seed, float magnitude);
     void fill_with(float value);
     void make_read_only() const { memory_->make_read_only(); }
 
 private:
+    template <class Visitor>
+    void each(Visitor visitor);
     std::unique_ptr<Guarded> memory_;
     lac_tensor view_{};
 };
@@ -63,10 +67,10 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t);
 struct Judgement {
     double error_ratio = 0, log_sum_exp_error = 0;
 };
-Judgement judge(const Problem &p, Tensors &t);
+Judgement judge(const Problem &p, const Tensors &t);
 
 // Every bit of the output.
-std::vector<uint32_t> bits(Tensors &t, const Problem &p);
+std::vector<uint32_t> bits(const Tensors &t, const Problem &p);
 
 extern "C" const lac_bundle lac_kernels;  // of tests/kernels.json
 std::vector<std::string> runnable_tiers();

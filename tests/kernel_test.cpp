@@ -67,16 +67,16 @@ const auto *const kGrid = testing::AddGlobalTestEnvironment(new GridIsFull);
 
 class EveryKernel : public testing::TestWithParam<std::tuple<int, std::string>> {
 protected:
-    const lac_kernel_entry &entry() const { return lac_kernels.kernels[std::get<0>(GetParam())]; }
-    lac_kernel kernel() const { return find_kernel(entry(), std::get<1>(GetParam())); }
-    Problem problem() const {
+    static const lac_kernel_entry &entry() { return lac_kernels.kernels[std::get<0>(GetParam())]; }
+    static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
+    static Problem problem() {
         Problem p;
         p.head_dim = entry().head_dim;
         p.value_dim = entry().value_dim;
         return p;
     }
     // The kernel of these types that takes any pattern.
-    const lac_kernel_entry &any_pattern() const {
+    static const lac_kernel_entry &any_pattern() {
         for (int i = 0; i < lac_kernels.kernel_count; i++) {
             const lac_kernel_entry &e = lac_kernels.kernels[i];
             if (!e.pattern && e.head_dim == entry().head_dim && e.value_dim == entry().value_dim)
@@ -85,13 +85,13 @@ protected:
         throw std::logic_error("no kernel for any pattern");
     }
     // The kernel's own pattern, or the i-th of the list.
-    std::string pattern(int i) const {
+    static std::string pattern(int i) {
         if (!entry().pattern) return kPatterns[static_cast<size_t>(i) % std::size(kPatterns)];
         char text[256];
         lac_pattern_text(entry().pattern, text, sizeof text);
         return text;
     }
-    void expect_right(const Problem &p) {
+    static void expect_right(const Problem &p) {
         cases()[entry().name][std::get<1>(GetParam())]++;
         Tensors t(p);
         ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
@@ -103,7 +103,7 @@ protected:
 
 TEST_P(EveryKernel, AgreesWithTheOracleAtOddShapes) {
     int i = std::get<0>(GetParam());
-    for (const Lengths &n : kLengths)
+    for (const Lengths &n : kLengths) {
         for (int repeat = 0; repeat < 2; repeat++, i++) {
             Problem p = problem();
             p.pattern = pattern(i);
@@ -117,6 +117,7 @@ TEST_P(EveryKernel, AgreesWithTheOracleAtOddShapes) {
             p.flush = i % 2 ? Flush::kFront : Flush::kBack;
             expect_right(p);
         }
+    }
 }
 
 TEST_P(EveryKernel, TakesBatchesOfOwnLengths) {
@@ -143,7 +144,7 @@ TEST_P(EveryKernel, TakesBatchesOfOwnLengths) {
 }
 
 TEST_P(EveryKernel, ScalesAndCaps) {
-    for (const float softcap : {0.0f, 5.0f, 50.0f})
+    for (const float softcap : {0.0f, 5.0f, 50.0f}) {
         for (const float scale : {0.0f, 0.3f, -0.05f}) {
             Problem p = problem();
             p.pattern = pattern(1);
@@ -153,6 +154,7 @@ TEST_P(EveryKernel, ScalesAndCaps) {
             p.magnitude = 3;
             expect_right(p);
         }
+    }
 }
 
 TEST_P(EveryKernel, StaysFiniteWithLogitsOfTenThousand) {

@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <limits>
 
-#include "cli/errors.h"
 #include "cli/files.h"
+#include "tests/folder.h"
 
 namespace lacuna {
 namespace {
@@ -32,13 +32,7 @@ std::string dict_of(const std::string &descr, const std::string &order, const st
 
 // The message of the Failure, or "" when the file is read.
 std::string refusal(const std::string &bytes) {
-    try {
-        parse_npy(bytes, "q.npy");
-    } catch (const Failure &failure) {
-        EXPECT_EQ(failure.exit_code, kBadInput);
-        return failure.what();
-    }
-    return "";
+    return refusal_of([&] { parse_npy(bytes, "q.npy"); });
 }
 
 std::string refusal(const std::string &descr, const std::string &order, const std::string &shape) {
@@ -90,7 +84,7 @@ TEST(Npy, ReadsEveryFormatVersion) {
 }
 
 TEST(Npy, ReadsOtherSpellingsOfTheSameHeader) {
-    for (const char *dict : {"{\"descr\":\"<f4\",\"fortran_order\":False,\"shape\":(2,3)}",
+    for (const char *dict : {R"({"descr":"<f4","fortran_order":False,"shape":(2,3)})",
                              "{'shape': (2, 3,), 'descr': '<f4', 'fortran_order': False}"})
         EXPECT_EQ(parse_npy(file_of(dict, bytes_of(kSix)), "q.npy").shape,
                   (std::vector<int64_t>{2, 3}))
@@ -181,7 +175,7 @@ TEST(Npy, TruncationAnywhereIsAnError) {
 
 TEST(Npy, NoFlippedBitOfAHeaderGoesUnnoticed) {
     const std::string whole = npy_bytes({{2, 3}, kSix});
-    for (size_t bit = 0; bit < 128 * 8; bit++) {
+    for (size_t bit = 0; bit < size_t{128} * 8; bit++) {
         std::string flipped = whole;
         flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ 1 << bit % 8);
         EXPECT_NE(refusal(flipped), "") << "byte " << bit / 8 << ", bit " << bit % 8;

@@ -25,7 +25,7 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
     for (int64_t row = 0; row < in.q_tokens; row++) {
         std::vector<int64_t> kept;
         std::vector<double> scores;
-        for (int64_t key = 0; key < in.k_tokens; key++)
+        for (int64_t key = 0; key < in.k_tokens; key++) {
             if (lac_pattern_attends(in.pattern, static_cast<int32_t>(in.head),
                                     static_cast<int32_t>(in.q_start + row),
                                     static_cast<int32_t>(key), static_cast<int32_t>(in.k_tokens))) {
@@ -33,6 +33,7 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
                 scores.push_back(score(in, q + row * in.head_dim, k + key * in.head_dim));
                 result.largest_score = std::max(result.largest_score, std::abs(scores.back()));
             }
+        }
         if (kept.empty()) continue;
         const double most = *std::max_element(scores.begin(), scores.end());
         double sum = 0;

@@ -197,7 +197,7 @@ TEST(Parse, WritesNoByteBeyondCapacity) {
             EXPECT_EQ(write(&p, memory.data(), capacity), whole.size());
             EXPECT_EQ(memory.find_first_not_of('#', capacity), std::string::npos) << capacity;
             if (capacity == 0) continue;
-            EXPECT_EQ(std::string(memory.c_str()), whole.substr(0, capacity - 1));
+            EXPECT_STREQ(memory.c_str(), whole.substr(0, capacity - 1).c_str());
         }
     }
 }

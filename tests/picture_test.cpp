@@ -80,11 +80,12 @@ TEST(Picture, SmallPngIsEnlargedExactly) {
     const Png png = decode(png_picture(mask_of(parse_pattern_option("window:2"), 64, 64)));
     ASSERT_EQ(png.width, 512);
     ASSERT_EQ(png.height, 512);
-    for (int64_t y = 0; y < 512; y++)
+    for (int64_t y = 0; y < 512; y++) {
         for (int64_t x = 0; x < 512; x++) {
             const int64_t back = y / 8 - x / 8;
             ASSERT_EQ(png.at(x, y), back == 0 || back == 1 ? 0 : 255) << x << ", " << y;
         }
+    }
 }
 
 TEST(Picture, PngSidesFollowTheMask) {

@@ -116,15 +116,16 @@ private:
             const auto edge = edge_of_slot.find(slot);
             const bool tested = edge != edge_of_slot.end();
             if (tested && s.first_keys[edge->second] != first) fault = "first_keys is wrong";
-            if (!visit_panel(tile, info.modulus, first,
-                             tested ? s.words + edge->second * variant_.tile_rows : nullptr))
+            if (!visit_panel(
+                    tile, info.modulus, first,
+                    tested ? s.words + ptrdiff_t{edge->second} * variant_.tile_rows : nullptr))
                 fault = "a panel is visited in vain";
         }
     }
 
     bool visit_panel(const RowTile &tile, int step, int first, const uint32_t *words) {
         bool any = false;
-        for (int r = 0; r < variant_.tile_rows; r++)
+        for (int r = 0; r < variant_.tile_rows; r++) {
             for (int lane = 0; lane < variant_.panel_keys; lane++) {
                 const bool kept = words ? words[r] >> lane & 1 : r < tile.rows;
                 if (!kept) continue;
@@ -135,6 +136,7 @@ private:
                 else
                     count_[row_index(tile, r) * case_.k_tokens + static_cast<size_t>(key)]++;
             }
+        }
         return any;
     }
 
@@ -151,7 +153,7 @@ std::string check(const Case &c) {
     if (!visits.fault.empty()) return c.describe() + ": " + visits.fault;
     const lac_pattern pattern = lac::pattern(c.pattern);
     int64_t attended = 0;
-    for (int q = 0; q < c.q_tokens; q++)
+    for (int q = 0; q < c.q_tokens; q++) {
         for (int g = 0; g < c.group_heads; g++) {
             if (visits.tiles_of(q, g) != visits.plan().group_count)
                 return c.describe() + ": row " + std::to_string(q) + " is in " +
@@ -159,13 +161,15 @@ std::string check(const Case &c) {
             for (int k = 0; k < c.k_tokens; k++) {
                 const int want = attends(pattern, g, c.q_start + q, k, c.k_tokens) ? 1 : 0;
                 attended += want;
-                if (visits.visits(q, g, k) != want)
+                if (visits.visits(q, g, k) != want) {
                     return c.describe() + ": pair (" + std::to_string(q) + ", " +
                            std::to_string(k) + ") is visited " +
                            std::to_string(visits.visits(q, g, k)) + " times, not " +
                            std::to_string(want);
+                }
             }
         }
+    }
     if (lac_plan_attended_pairs(&visits.plan()) * c.group_heads != attended)
         return c.describe() + ": attended_pairs is wrong";
     return "";
@@ -191,25 +195,31 @@ std::vector<std::string> atom_texts() {
 }
 
 TEST(Plan, EnumeratesEveryAtomForAllShapesUpTo64) {
-    for (const std::string &atom : atom_texts())
-        for (const char *prefix : {"", "bidi/"})
-            for (int k = 1; k <= 64; k++)
+    for (const std::string &atom : atom_texts()) {
+        for (const char *prefix : {"", "bidi/"}) {
+            for (int k = 1; k <= 64; k++) {
                 for (int q = 1; q <= k; q += 1 + (k > 20 ? q / 3 : 0)) {
                     const std::string fault = check({prefix + atom, q, k, k - q});
                     ASSERT_EQ(fault, "");
                 }
+            }
+        }
+    }
 }
 
 TEST(Plan, EnumeratesForOtherFormatsGroupsAndStarts) {
     const Numbers formats[] = {{8, 2, 4}, {32, 3, 12}, {16, 1, 1}};
-    for (const std::string &atom : atom_texts())
-        for (const Numbers &numbers : formats)
-            for (const int group : {1, 3, 16})
+    for (const std::string &atom : atom_texts()) {
+        for (const Numbers &numbers : formats) {
+            for (const int group : {1, 3, 16}) {
                 for (const int k : {1, 15, 64, 70}) {
                     const int q = (k + 2) / 3, start = (k - q) / 2;
                     ASSERT_EQ(check({atom + "+sink:3+window:5", q, k, start, group, numbers}), "");
                     ASSERT_EQ(check({"bidi/" + atom, q, k, start, group, numbers}), "");
                 }
+            }
+        }
+    }
 }
 
 TEST(Plan, EnumeratesRandomUnions) {

@@ -1,21 +1,19 @@
 // Runs the built tool as a user would, in a folder of its own.
 #pragma once
 #include <fcntl.h>
-#include <gtest/gtest.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <random>
-#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
 #include "cli/npy.h"
+#include "tests/folder.h"
 
 namespace lacuna {
 
@@ -24,21 +22,17 @@ struct Ended {
     std::string out, err;
 };
 
-class Tool : public testing::Test {
+class Tool : public Folder {
 protected:
     void SetUp() override {
-        std::string name = testing::TempDir() + "/lacuna_cli_XXXXXX";
-        ASSERT_NE(::mkdtemp(name.data()), nullptr);
-        folder = name;
+        Folder::SetUp();
         logs = folder.string() + ".logs";
         std::filesystem::create_directory(logs);
     }
     void TearDown() override {
-        std::filesystem::remove_all(folder);
+        Folder::TearDown();
         std::filesystem::remove_all(logs);
     }
-
-    std::string at(const std::string &name) const { return folder / name; }
 
     void put(const std::string &name, const std::string &bytes) const {
         std::ofstream(at(name), std::ios::binary) << bytes;
@@ -56,13 +50,6 @@ protected:
         return array;
     }
 
-    std::set<std::string> names() const {
-        std::set<std::string> all;
-        for (const auto &entry : std::filesystem::directory_iterator(folder))
-            all.insert(entry.path().filename());
-        return all;
-    }
-
     // "run --q q.npy" in the folder; tier is LACUNA_TIER.
     Ended call(const std::string &arguments, const std::string &tier = "",
                const std::string &standard_output = "") const {
@@ -75,7 +62,7 @@ protected:
         return {code, standard_output.empty() ? text_of(out) : "", text_of(logs / "err")};
     }
 
-    std::filesystem::path folder, logs;
+    std::filesystem::path logs;
 
 private:
     static std::string text_of(const std::filesystem::path &path) {

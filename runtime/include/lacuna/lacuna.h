@@ -133,7 +133,7 @@ typedef struct lac_plan lac_plan;
 lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_shape *shape, size_t *bytes);
 lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
-                         const lac_shape *shape, void *memory, size_t bytes, const lac_plan **plan);
+                         const lac_shape *shape, void *memory, size_t bytes, const lac_plan **out);
 /* (query, key) pairs per query head that the plan attends, and those its panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
@@ -183,10 +183,10 @@ lac_status lac_attention(const lac_kernel *kernel, const lac_plan *plan, const l
 typedef struct lac_pool lac_pool;
 size_t lac_pool_bytes(int32_t threads);
 /* Starts threads - 1 workers; the caller of lac_pool_run is the last. */
-lac_status lac_pool_create(int32_t threads, void *memory, size_t bytes, lac_pool **pool);
+lac_status lac_pool_create(int32_t threads, void *memory, size_t bytes, lac_pool **out);
 void lac_pool_destroy(lac_pool *pool);
 /* A lac_parallel_for whose context is the pool. */
-void lac_pool_run(void *pool, int32_t count, lac_work work, void *argument);
+void lac_pool_run(void *context, int32_t count, lac_work work, void *argument);
 
 #ifdef __cplusplus
 }

@@ -50,7 +50,7 @@ inline lac_pattern pattern(const std::string &text) {
 // C-ordered [batch, heads, tokens, features].
 inline lac_tensor tensor(float *data, int32_t batch, int32_t heads, int32_t tokens,
                          int32_t features) {
-    const int64_t row = static_cast<int64_t>(features) * sizeof(float), head = row * tokens;
+    const int64_t row = features * static_cast<int64_t>(sizeof(float)), head = row * tokens;
     return {sizeof(lac_tensor), LAC_F32,      data, batch, heads, tokens,
             features,           head * heads, head, row};
 }
