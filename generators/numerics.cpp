@@ -27,16 +27,21 @@ Expr exp2_nonpositive(const Expr &x) {
     return power_of_two(n) * (exp2_fraction_minus_one(y - n) + 1.0f);
 }
 
-// tanh(|x|) = e/(e+2) with e = exp(2|x|) - 1, taken apart as (2^n - 1) + 2^n·(2^f - 1) so that
-// small arguments lose no digits.
+// An odd series near 0, where 1 - 2/(e^2x + 1) would cancel. e/(e + 2) with e = e^2x - 1 would not,
+// but the optimiser regroups the difference and the digits are lost all the same.
 Expr hyperbolic_tangent(const Expr &x) {
     constexpr float kTwoLog2E = 2.8853900817779268f;
-    Expr y = min(abs(x), 10.0f) * kTwoLog2E;
+    Expr a = abs(x), z = x * x;
+    Expr p = -6.274238576191084e-3f;
+    p = p * z + 2.1071678404226746e-2f;
+    p = p * z - 5.385230975480006e-2f;
+    p = p * z + 1.333258613699348e-1f;
+    p = p * z - 3.333331755962423e-1f;
+    Expr y = min(a, 10.0f) * kTwoLog2E;
     Expr n = round(y);
-    Expr scale = power_of_two(n);
-    Expr e = scale * exp2_fraction_minus_one(y - n) + (scale - 1.0f);
-    Expr t = e / (e + 2.0f);
-    return select(x < 0.0f, -t, t);
+    Expr e = power_of_two(n) * (exp2_fraction_minus_one(y - n) + 1.0f);
+    Expr t = 1.0f - 2.0f / (e + 1.0f);
+    return select(a < 0.55f, x + x * (z * p), select(x < 0.0f, -t, t));
 }
 
 // log2(x) = exponent + log2(m), m in [√½, √2), by the odd series in z = (m-1)/(m+1).

@@ -7,7 +7,7 @@ extern "C" const char *lac_status_message(lac_status status) {
             return "a null pointer, or a struct whose size field is not of this header";
         case LAC_BAD_PATTERN: return "the pattern's text or descriptor is malformed";
         case LAC_BAD_SHAPE:
-            return "extents disagree between tensors, plan and kernel, or are not positive";
+            return "extents disagree between tensors, plan and kernel, or lie out of range";
         case LAC_BAD_STRIDE:
             return "a stride is no multiple of the element, or reaches past 2^31 elements";
         case LAC_BAD_TYPE: return "a tensor's element type is not the kernel's";

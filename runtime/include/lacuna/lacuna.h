@@ -26,11 +26,11 @@ typedef enum lac_status {
     LAC_OK = 0,
     LAC_BAD_ARGUMENT,  /* a null pointer, or a struct whose size field is not of this header */
     LAC_BAD_PATTERN,   /* the pattern's text or descriptor is malformed */
-    LAC_BAD_SHAPE,     /* extents disagree between tensors, plan and kernel, or are not positive */
+    LAC_BAD_SHAPE,     /* extents disagree between tensors, plan and kernel, or lie out of range */
     LAC_BAD_STRIDE,    /* a stride is no multiple of the element, or reaches past 2^31 elements */
     LAC_BAD_TYPE,      /* a tensor's element type is not the kernel's */
     LAC_BAD_LENGTH,    /* a sequence length or start lies outside its tensor or the sequence */
-    LAC_BAD_SCALE,     /* scale or softcap is not finite, or softcap is negative */
+    LAC_BAD_SCALE,     /* scale or softcap is not finite (also times log2 e), or softcap < 0 */
     LAC_BAD_ALIGNMENT, /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
     LAC_NO_KERNEL,     /* the bundle has no kernel for these types, head sizes and pattern */
     LAC_NO_TIER,       /* LACUNA_TIER names no tier of this bundle that this CPU can run */
