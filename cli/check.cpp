@@ -60,8 +60,8 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
     for (int64_t unit = 0; unit < int64_t{s.batch} * s.heads; unit++) {
         const int64_t sequence = unit / s.heads, head = unit % s.heads;
         const int64_t kv = sequence * s.kv_heads + head / (s.heads / s.kv_heads);
-        const OracleInput input{&pattern,    s.q_tokens, s.k_tokens, s.q_start, s.head_dim,
-                                s.value_dim, head,       scale,      softcap};
+        const OracleInput input{&pattern,    s.q_tokens,      s.k_tokens, s.q_start, s.head_dim,
+                                s.value_dim, kv % s.kv_heads, scale,      softcap};
         const OracleOutput reference =
             oracle(input, &tensors.q.data[unit * s.q_tokens * s.head_dim],
                    &tensors.k.data[kv * s.k_tokens * s.head_dim],

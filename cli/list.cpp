@@ -35,8 +35,10 @@ Json patterns() {
         const Syntax &syntax = syntax_of(kind);
         Json parameters = Json::array();
         for (int i = 0; i < syntax.count; i++)
-            parameters.push_back(
-                {{"name", syntax.parameter[i].name}, {"least", syntax.parameter[i].least}});
+            parameters.push_back({{"name", syntax.parameter[i].name},
+                                  {"least", syntax.parameter[i].least},
+                                  {"most", syntax.parameter[i].most},
+                                  {"optional", i >= syntax.count - syntax.optional}});
         rows.push_back({{"name", syntax.name},
                         {"parameters", parameters},
                         {"keeps", syntax.keeps},
@@ -83,9 +85,12 @@ void print_patterns(const Json &rows) {
                  "bidi.\n\n";
     for (const Json &row : rows) {
         std::string form = word(row["name"]);
-        for (const Json &parameter : row["parameters"])
-            form += (form == word(row["name"]) ? ":" : ",") + word(parameter["name"]);
-        std::cout << std::left << std::setw(14) << form << std::setw(16) << word(row["example"])
+        for (const Json &parameter : row["parameters"]) {
+            const std::string next =
+                (form == word(row["name"]) ? ":" : ",") + word(parameter["name"]);
+            form += parameter["optional"] ? "[" + next + "]" : next;
+        }
+        std::cout << std::left << std::setw(24) << form << std::setw(22) << word(row["example"])
                   << word(row["keeps"]) << '\n';
     }
 }

@@ -72,7 +72,8 @@ void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
 }
 
 int64_t Problem::attended_pairs() const {
-    return lac_plan_attended_pairs(attention_.plan()) / size_.batch;
+    return lac_plan_attended_pairs(attention_.plan()) /
+           (static_cast<int64_t>(size_.batch) * size_.heads);
 }
 
 double Problem::plan_microseconds() const {

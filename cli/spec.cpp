@@ -6,6 +6,7 @@
 #include "cli/embedded.h"
 #include "cli/errors.h"
 #include "cli/pattern_option.h"
+#include "patterns/pattern.h"
 
 namespace lacuna {
 
@@ -61,7 +62,9 @@ KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
         if (d < 1 || d > kMaxHeadDim)
             throw bad_input(where + ": head size " + std::to_string(d) + ", expected 1 to " +
                             std::to_string(kMaxHeadDim));
-    return {dtype, head_dim, value_dim, pattern};
+    // What cannot be compiled in is served by mask words, at the same speed.
+    const bool compiled = pattern && compiles(*pattern);
+    return {dtype, head_dim, value_dim, compiled ? pattern : std::nullopt};
 }
 
 std::string KernelSpec::types() const {

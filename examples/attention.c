@@ -99,7 +99,7 @@ static double error(const lac_pattern *pattern, const npy *q, const npy *k, cons
         double weights = 0;
         for (int32_t f = 0; f < dv; f++) sum[f] = 0;
         for (int32_t j = 0; j < nk; j++) {
-            if (!lac_pattern_attends(pattern, h, position, j, nk)) continue;
+            if (!lac_pattern_attends(pattern, kv, position, j, nk)) continue;
             double score = 0; /* no maximum is taken off: exp(score) overflows above 709 */
             for (int32_t f = 0; f < d; f++)
                 score += (double)q->data[((int64_t)h * n + i) * d + f] *
@@ -137,7 +137,7 @@ int main(int argc, char **argv) {
     printf("shape      %d heads, %d KV heads, %d tokens, head size %d\n", (int)qt.heads,
            (int)kt.heads, (int)qt.tokens, (int)qt.features);
     printf("           %12s %12s\n", "pattern", "dense");
-    printf("pairs      %12.0f %12.0f\n", (double)lac_plan_attended_pairs(kept.plan),
+    printf("pairs      %12.0f %12.0f  over all heads\n", (double)lac_plan_attended_pairs(kept.plan),
            (double)lac_plan_attended_pairs(full.plan));
     printf("error      %12.1e %12.1e  squared, over the float64 oracle's square, on 64 rows\n",
            kept_error, full_error);

@@ -1,5 +1,7 @@
 #include "generators/keep.h"
 
+#include <stdexcept>
+
 // attends() in the domain of Halide expressions.
 namespace Halide {
 static Expr divides(int64_t step, const Expr &x) { return x % Expr(static_cast<int>(step)) == 0; }
@@ -19,6 +21,7 @@ KeepTest keep_by_words(const Func &words) {
 
 KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions, const Func &first_keys,
                          const Expr &key_step, const Expr &segment, const Expr &tokens) {
+    if (!compiles(pattern)) throw std::invalid_argument("a pattern that takes mask words alone");
     return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
         Expr q = positions(r, item);
         Expr k = first_keys(edge, item) + ki * key_step;

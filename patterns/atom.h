@@ -2,8 +2,10 @@
 //   syntax                       its name, parameters and one sentence
 //   attends(a, head, q, k, n)    the definition, in any domain of domain.h
 //   segment(a)                   how its keys are laid out in panels
-//   keys(a, first, last, n)      the keys that rows first…last may need: a hint that bounds the
-//                                search for panels; the plan decides by attends() alone
+//   keys(a, rows)                ranges of keys, ascending, that hold all the rows may need: a hint
+//                                that bounds the search for panels; the plan decides by attends()
+//   row_cuts(a, n)               positions where tiles end, so that dense rows share no tile with
+//                                others (0: none)
 //   retention(a)                 which keys a later causal query can still see
 #pragma once
 #include "patterns/domain.h"
@@ -14,28 +16,57 @@ namespace lacuna {
 struct Parameter {
     const char *name;
     int32_t least;
+    int32_t most = LAC_MAX_ARGUMENT;
 };
 struct Syntax {
     const char *name;
     int count;
     Parameter parameter[LAC_ATOM_ARGS];
     const char *keeps;
+    int optional = 0;      // parameters at the end that may be left out: then they are 0
+    bool by_head = false;  // attends() asks for the KV head
+    bool compiles = true;  // attends() exists for Halide::Expr
 };
 
 // Keys k = residue (mod modulus) lie side by side in panels of their own. Rows of a tile are
 // row_stride apart: 1, or the modulus where a row sees only its own residue class (residues =
-// modulus). Rows below row_cut get tiles of their own.
+// modulus).
 struct Segment {
     int32_t modulus = 1;
     int32_t residues = 1;
     int32_t row_stride = 1;
-    int32_t row_cut = 0;
     static Segment contiguous() { return {}; }
-    static Segment own_class(int32_t modulus) { return {modulus, modulus, modulus, 0}; }
+    static Segment own_class(int32_t modulus) { return {modulus, modulus, modulus}; }
 };
 
 struct KeyRange {
     int64_t first, end;
+};
+struct KeyRanges {
+    static constexpr int kMost = 40;
+    KeyRange range[kMost];
+    int count = 0;
+    static KeyRanges one(int64_t first, int64_t end) {
+        KeyRanges r;
+        r.add(first, end);
+        return r;
+    }
+    void add(int64_t first, int64_t end) { range[count++] = {first, end}; }
+};
+
+struct RowCuts {
+    int64_t at[2];
+};
+
+// What most atoms have in common.
+struct PlainAtom {
+    static RowCuts row_cuts(const lac_atom &, int64_t) { return {{0, 0}}; }
+};
+
+// The rows of a tile, from the first to the last, in a sequence of n tokens.
+struct TileRows {
+    int64_t first, last, n;
+    int64_t head;  // KV head
 };
 
 constexpr int32_t kEverything = INT32_MAX;

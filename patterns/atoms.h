@@ -1,6 +1,7 @@
 // The list of atoms: a new one is a header and a row here. A row's place is its `kind` in
 // lac_atom, so rows are only ever added at the end.
 #pragma once
+#include "patterns/bigbird.h"
 #include "patterns/block.h"
 #include "patterns/dense.h"
 #include "patterns/dilated.h"
@@ -20,4 +21,5 @@
     X(Dilated)       \
     X(Sink)          \
     X(Global)        \
-    X(Block)
+    X(Block)         \
+    X(BigBird)

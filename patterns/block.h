@@ -6,15 +6,16 @@
 
 namespace lacuna {
 
-struct Block {
+struct Block : PlainAtom {
     static constexpr Syntax syntax{"block", 1, {{"B", 1}}, "q and k lie in the same block of B"};
     template <class Int>
     static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
         return block_of(q, a.arg[0]) == block_of(k, a.arg[0]);
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
-    static KeyRange keys(const lac_atom &a, int64_t first, int64_t last, int64_t) {
-        return {floor_div(first, a.arg[0]) * a.arg[0], (floor_div(last, a.arg[0]) + 1) * a.arg[0]};
+    static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
+        return KeyRanges::one(floor_div(rows.first, a.arg[0]) * a.arg[0],
+                              (floor_div(rows.last, a.arg[0]) + 1) * a.arg[0]);
     }
     static Retention retention(const lac_atom &a) { return {a.arg[0], 0, 0}; }
 };

@@ -6,14 +6,16 @@
 
 namespace lacuna {
 
-struct Dense {
+struct Dense : PlainAtom {
     static constexpr Syntax syntax{"dense", 0, {}, "every key"};
     template <class Int>
     static auto attends(const lac_atom &, const Int &, const Int &, const Int &k, const Int &n) {
         return k < n;
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
-    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static KeyRanges keys(const lac_atom &, const TileRows &rows) {
+        return KeyRanges::one(0, rows.n);
+    }
     static Retention retention(const lac_atom &) { return {kEverything, 0, 0}; }
 };
 

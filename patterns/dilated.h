@@ -7,7 +7,7 @@
 
 namespace lacuna {
 
-struct Dilated {
+struct Dilated : PlainAtom {
     static constexpr Syntax syntax{
         "dilated", 2, {{"W", 1}, {"D", 1}}, "D divides q-k and |q-k| < W*D: W keys, D apart"};
     // Positions stay below LAC_MAX_TOKENS, so a wider reach is no different from this one.
@@ -20,8 +20,8 @@ struct Dilated {
         return divides(a.arg[1], q - k) && q - k < limit && k - q < limit;
     }
     static Segment segment(const lac_atom &a) { return Segment::own_class(a.arg[1]); }
-    static KeyRange keys(const lac_atom &a, int64_t first, int64_t last, int64_t) {
-        return {first - reach(a) + 1, last + reach(a)};
+    static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
+        return KeyRanges::one(rows.first - reach(a) + 1, rows.last + reach(a));
     }
     static Retention retention(const lac_atom &a) { return {static_cast<int32_t>(reach(a)), 0, 0}; }
 };

@@ -7,14 +7,16 @@
 
 namespace lacuna {
 
-struct Every {
+struct Every : PlainAtom {
     static constexpr Syntax syntax{"every", 1, {{"S", 1}}, "k mod S = 0: the global columns"};
     template <class Int>
     static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
         return divides(a.arg[0], k);
     }
-    static Segment segment(const lac_atom &a) { return {a.arg[0], 1, 1, 0}; }
-    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static Segment segment(const lac_atom &a) { return {a.arg[0], 1, 1}; }
+    static KeyRanges keys(const lac_atom &, const TileRows &rows) {
+        return KeyRanges::one(0, rows.n);
+    }
     static Retention retention(const lac_atom &a) { return {0, 0, a.arg[0]}; }
 };
 

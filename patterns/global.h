@@ -14,10 +14,11 @@ struct Global {
     static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
         return k < a.arg[0] || q < a.arg[0];
     }
-    static Segment segment(const lac_atom &a) { return {1, 1, 1, a.arg[0]}; }
-    static KeyRange keys(const lac_atom &a, int64_t first, int64_t, int64_t n) {
-        return {0, first < a.arg[0] ? n : a.arg[0]};
+    static Segment segment(const lac_atom &) { return Segment::contiguous(); }
+    static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
+        return KeyRanges::one(0, rows.first < a.arg[0] ? rows.n : a.arg[0]);
     }
+    static RowCuts row_cuts(const lac_atom &a, int64_t) { return {{a.arg[0]}}; }
     static Retention retention(const lac_atom &a) { return {0, a.arg[0], 0}; }
 };
 

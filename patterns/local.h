@@ -7,7 +7,7 @@
 
 namespace lacuna {
 
-struct Local {
+struct Local : PlainAtom {
     static constexpr Syntax syntax{
         "local", 2, {{"L", 0}, {"R", 0}}, "-R <= q-k <= L: L keys back, R ahead (bidi)"};
     template <class Int>
@@ -15,8 +15,8 @@ struct Local {
         return q - k < a.arg[0] + 1 && k - q < a.arg[1] + 1;
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
-    static KeyRange keys(const lac_atom &a, int64_t first, int64_t last, int64_t) {
-        return {first - a.arg[0], last + a.arg[1] + 1};
+    static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
+        return KeyRanges::one(rows.first - a.arg[0], rows.last + a.arg[1] + 1);
     }
     static Retention retention(const lac_atom &a) { return {a.arg[0] + 1, 0, 0}; }
 };

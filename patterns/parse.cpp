@@ -129,14 +129,15 @@ bool Reader::fail(Slice found, const char *expected, const char *nearest) const 
 }
 
 // Decimal digits and nothing else; leading zeros are harmless.
-bool read_number(Reader &r, int32_t least, int32_t &value) {
+bool read_number(Reader &r, const Parameter &allowed, int32_t &value) {
     const Slice digits = run_of(is_digit, r.at);
-    if (digits.size() == 0) return r.fail(token_at(r.at), at_least(least));
+    if (digits.size() == 0) return r.fail(token_at(r.at), at_least(allowed.least));
     int64_t number = 0;
     for (const char *c = digits.first; c != digits.end; c++)
         number = smaller<int64_t>(number * 10 + (*c - '0'), int64_t{LAC_MAX_ARGUMENT} + 1);
-    if (number < least) return r.fail(digits, at_least(least));
+    if (number < allowed.least) return r.fail(digits, at_least(allowed.least));
     if (number > LAC_MAX_ARGUMENT) return r.fail(digits, kTooLarge);
+    if (number > allowed.most) return r.fail(digits, "a smaller number");
     value = static_cast<int32_t>(number);
     r.at = digits.end;
     return true;
@@ -144,10 +145,12 @@ bool read_number(Reader &r, int32_t least, int32_t &value) {
 
 bool read_arguments(Reader &r, const Syntax &syntax, lac_atom &atom) {
     for (int i = 0; i < syntax.count; i++) {
-        if (*r.at != (i == 0 ? ':' : ','))
+        const bool given = *r.at == (i == 0 ? ':' : ',');
+        if (!given && i >= syntax.count - syntax.optional) break;
+        if (!given)
             return r.fail(token_at(r.at), i == 0 ? "':' and a number" : "',' and another number");
         r.at++;
-        if (!read_number(r, syntax.parameter[i].least, atom.arg[i])) return false;
+        if (!read_number(r, syntax.parameter[i], atom.arg[i])) return false;
     }
     return true;
 }
@@ -245,7 +248,8 @@ bool well_formed(const lac_atom &atom) {
     for (int i = 0; i < LAC_ATOM_ARGS; i++) {
         const bool used = i < syntax.count;
         const int32_t least = used ? syntax.parameter[i].least : 0;
-        if (atom.arg[i] < least || atom.arg[i] > (used ? LAC_MAX_ARGUMENT : 0)) return false;
+        if (atom.arg[i] < least || atom.arg[i] > (used ? syntax.parameter[i].most : 0))
+            return false;
     }
     return true;
 }

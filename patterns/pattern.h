@@ -30,8 +30,11 @@ inline const Syntax &syntax_of(uint32_t kind) {
 inline Segment segment_of(const lac_atom &a) {
     return visit(a.kind, [&](auto atom) { return atom.segment(a); });
 }
-inline KeyRange keys_of(const lac_atom &a, int64_t first, int64_t last, int64_t n) {
-    return visit(a.kind, [&](auto atom) { return atom.keys(a, first, last, n); });
+inline KeyRanges keys_of(const lac_atom &a, const TileRows &rows) {
+    return visit(a.kind, [&](auto atom) { return atom.keys(a, rows); });
+}
+inline RowCuts row_cuts_of(const lac_atom &a, int64_t n) {
+    return visit(a.kind, [&](auto atom) { return atom.row_cuts(a, n); });
 }
 inline Retention retention_of(const lac_atom &a) {
     return visit(a.kind, [&](auto atom) { return atom.retention(a); });
@@ -52,12 +55,26 @@ auto owned(const lac_pattern &p, uint32_t owner, const Int &head, const Int &q, 
     return keep;
 }
 
-// The pattern's definition: may query q see key k, in a sequence of n tokens?
+// The pattern's definition: may query q of a KV head see key k of n?
 inline bool attends(const lac_pattern &p, int64_t head, int64_t q, int64_t k, int64_t n) {
     if (k < 0 || k >= n || (!p.bidi && k > q)) return false;
     for (uint32_t i = 0; i < p.atom_count; i++)
         if (atom_attends<int64_t>(p.atom[i], head, q, k, n)) return true;
     return false;
+}
+
+// Does some KV head see other keys than another?
+inline bool by_head(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (syntax_of(p.atom[i].kind).by_head) return true;
+    return false;
+}
+
+// Can the keep test be compiled into a kernel?
+inline bool compiles(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (!syntax_of(p.atom[i].kind).compiles) return false;
+    return true;
 }
 
 // Can any query at position `now` or later still see key k?

@@ -6,14 +6,16 @@
 
 namespace lacuna {
 
-struct Sink {
+struct Sink : PlainAtom {
     static constexpr Syntax syntax{"sink", 1, {{"N", 1}}, "k < N: the first keys"};
     template <class Int>
     static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
         return k < a.arg[0];
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
-    static KeyRange keys(const lac_atom &a, int64_t, int64_t, int64_t) { return {0, a.arg[0]}; }
+    static KeyRanges keys(const lac_atom &a, const TileRows &) {
+        return KeyRanges::one(0, a.arg[0]);
+    }
     static Retention retention(const lac_atom &a) { return {0, a.arg[0], 0}; }
 };
 

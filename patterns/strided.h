@@ -6,14 +6,16 @@
 
 namespace lacuna {
 
-struct Strided {
+struct Strided : PlainAtom {
     static constexpr Syntax syntax{"strided", 1, {{"S", 1}}, "S divides q-k: the relative stride"};
     template <class Int>
     static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
         return divides(a.arg[0], q - k);
     }
     static Segment segment(const lac_atom &a) { return Segment::own_class(a.arg[0]); }
-    static KeyRange keys(const lac_atom &, int64_t, int64_t, int64_t n) { return {0, n}; }
+    static KeyRanges keys(const lac_atom &, const TileRows &rows) {
+        return KeyRanges::one(0, rows.n);
+    }
     static Retention retention(const lac_atom &) { return {kEverything, 0, 0}; }
 };
 

@@ -6,7 +6,7 @@
 
 namespace lacuna {
 
-struct Window {
+struct Window : PlainAtom {
     static constexpr Syntax syntax{
         "window", 1, {{"W", 1}}, "|q-k| < W: the last W keys, the current one counts"};
     template <class Int>
@@ -14,8 +14,8 @@ struct Window {
         return q - k < a.arg[0] && k - q < a.arg[0];
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
-    static KeyRange keys(const lac_atom &a, int64_t first, int64_t last, int64_t) {
-        return {first - a.arg[0] + 1, last + a.arg[0]};
+    static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
+        return KeyRanges::one(rows.first - a.arg[0] + 1, rows.last + a.arg[0]);
     }
     static Retention retention(const lac_atom &a) { return {a.arg[0], 0, 0}; }
 };

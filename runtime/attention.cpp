@@ -28,53 +28,54 @@ void wait_for(const uint32_t &count, uint32_t target) {
     }
 }
 
-// Which task a running number is.
-struct Task {
-    int32_t sequence, kv_head, local;
-    const Layout *layout;
-};
+const Layout &layout_of(const lac_plan &plan, int64_t unit) {
+    return plan.layouts[plan.units[unit].layout];
+}
 
-Task find_task(const lac_plan &plan, int64_t number, int32_t *sequence) {
-    while (*sequence + 1 < plan.batch && plan.sequences[*sequence + 1].first_task <= number)
-        ++*sequence;
-    const SequenceTasks &s = plan.sequences[*sequence];
-    const Layout &layout = plan.layouts[s.layout];
-    const int64_t per_head = layout.pack_tasks + layout.blocks, local = number - s.first_task;
-    return {*sequence, static_cast<int32_t>(local / per_head),
-            static_cast<int32_t>(local % per_head), &layout};
+// Packs a piece of K and V; the head that had the place before must be done.
+void run_pack(const Job &job, int64_t unit, int32_t task) {
+    const lac_plan &plan = *job.call.plan;
+    const Workspace &ws = job.workspace;
+    const int64_t before = unit - ws.heads_in_flight();
+    if (before >= 0)
+        wait_for(ws.progress()[before].attended,
+                 static_cast<uint32_t>(layout_of(plan, before).blocks));
+    pack_task(job.call, ws, layout_of(plan, unit), static_cast<int32_t>(unit / plan.kv_heads),
+              static_cast<int32_t>(unit % plan.kv_heads),
+              static_cast<int32_t>(unit % ws.heads_in_flight()), task);
+    add_one(ws.progress()[unit].packed);
+}
+
+void run_block(const Job &job, const Scratch &scratch, int64_t unit, int32_t block) {
+    const lac_plan &plan = *job.call.plan;
+    const Workspace &ws = job.workspace;
+    const Layout &layout = layout_of(plan, unit);
+    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
+    attend_block(
+        job.call, ws, scratch, layout,
+        Head{static_cast<int32_t>(unit / plan.kv_heads), static_cast<int32_t>(unit % plan.kv_heads),
+             static_cast<int32_t>(unit % ws.heads_in_flight())},
+        plan.blocks[layout.first_block + block]);
+    add_one(ws.progress()[unit].attended);
 }
 
 void work(void *argument, int32_t thread) {
     const Job &job = *static_cast<const Job *>(argument);
     const lac_plan &plan = *job.call.plan;
-    const Workspace &ws = job.workspace;
-    const Scratch scratch = ws.scratch(thread);
+    const Scratch scratch = job.workspace.scratch(thread);
     prepare_scratch(plan, scratch);
-    int32_t sequence = 0;
+    const int64_t units = job.workspace.units();
+    int64_t unit = 0;  // tasks come in order, so this one only goes up
     for (;;) {
-        const int64_t number = __atomic_fetch_add(ws.next_task(), 1, __ATOMIC_RELAXED);
+        const int64_t number = __atomic_fetch_add(job.workspace.next_task(), 1, __ATOMIC_RELAXED);
         if (number >= plan.tasks) return;
-        const Task task = find_task(plan, number, &sequence);
-        const int64_t unit = static_cast<int64_t>(task.sequence) * plan.kv_heads + task.kv_head;
-        const auto slot = static_cast<int32_t>(unit % ws.heads_in_flight());
-        Progress &progress = ws.progress()[unit];
-        if (task.local < task.layout->pack_tasks) {
-            const int64_t before = unit - ws.heads_in_flight();
-            if (before >= 0) {
-                const int64_t b = before / plan.kv_heads;
-                const Layout &layout = plan.layouts[plan.sequences[b].layout];
-                wait_for(ws.progress()[before].attended, static_cast<uint32_t>(layout.blocks));
-            }
-            pack_task(job.call, ws, *task.layout, task.sequence, task.kv_head, slot, task.local);
-            add_one(progress.packed);
-        } else {
-            wait_for(progress.packed, static_cast<uint32_t>(task.layout->pack_tasks));
-            const int32_t block = task.local - task.layout->pack_tasks;
-            attend_block(job.call, ws, scratch, *task.layout,
-                         Head{task.sequence, task.kv_head, slot},
-                         plan.blocks[task.layout->first_block + block]);
-            add_one(progress.attended);
-        }
+        while (unit + 1 < units && plan.units[unit + 1].first_task <= number) unit++;
+        const auto task = static_cast<int32_t>(number - plan.units[unit].first_task);
+        const int32_t packs = layout_of(plan, unit).pack_tasks;
+        if (task < packs)
+            run_pack(job, unit, task);
+        else
+            run_block(job, scratch, unit, task - packs);
     }
 }
 

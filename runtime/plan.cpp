@@ -9,7 +9,7 @@ namespace lacuna {
 namespace {
 
 size_t place(lac_plan &plan, const PlanCounts &count, Carver carver) {
-    plan.sequences = carver.take<SequenceTasks>(plan.batch);
+    plan.units = carver.take<Unit>(static_cast<int64_t>(plan.batch) * plan.kv_heads);
     plan.layouts = carver.take<Layout>(count.layouts);
     plan.blocks = carver.take<TileBlock>(count.blocks);
     plan.tiles = carver.take<RowTile>(count.tiles);
@@ -74,11 +74,7 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
     return LAC_OK;
 }
 
-int64_t lac_plan_attended_pairs(const lac_plan *plan) {
-    return plan ? plan->attended_pairs / plan->group_heads : 0;
-}
-int64_t lac_plan_computed_pairs(const lac_plan *plan) {
-    return plan ? plan->computed_pairs / plan->group_heads : 0;
-}
+int64_t lac_plan_attended_pairs(const lac_plan *plan) { return plan ? plan->attended_pairs : 0; }
+int64_t lac_plan_computed_pairs(const lac_plan *plan) { return plan ? plan->computed_pairs : 0; }
 
 }  // extern "C"

@@ -51,7 +51,7 @@ struct SegmentInfo {
     int32_t row_stride;
 };
 
-// Everything that depends on one sequence's lengths.
+// Everything that depends on one sequence's lengths, and on the KV head if the pattern does.
 struct Layout {
     int32_t q_tokens, k_tokens, q_start;
     int32_t first_block, blocks;
@@ -59,7 +59,8 @@ struct Layout {
     int32_t pack_tasks;
 };
 
-struct SequenceTasks {
+// A KV head of a sequence. Heads share a layout unless the pattern tells them apart.
+struct Unit {
     int32_t layout;
     int64_t first_task;
 };
@@ -81,7 +82,7 @@ struct lac_plan {
     int32_t state_rows;                   // of a block, 0 with one group
     int64_t tasks;
     int64_t attended_pairs, computed_pairs;
-    const lacuna::SequenceTasks *sequences;  // batch of them
+    const lacuna::Unit *units;  // batch × kv_heads
     const lacuna::Layout *layouts;
     const lacuna::TileBlock *blocks;
     const lacuna::RowTile *tiles;

@@ -57,22 +57,22 @@ PlanBuilder::PlanBuilder(lac_plan &plan, const lac_shape &shape, bool write)
     : plan_(plan), shape_(shape), write_(write) {}
 
 void PlanBuilder::build() {
-    int64_t task = 0;
+    const bool heads_differ = by_head(plan_.pattern);
+    int64_t task = 0, unit = 0;
     plan_.attended_pairs = plan_.computed_pairs = 0;
     for (int32_t b = 0; b < plan_.batch; b++) {
         const int32_t q = length_of(shape_.q_lengths, b, plan_.q_tokens);
         const int32_t k = length_of(shape_.k_lengths, b, plan_.k_tokens);
         const int32_t start = length_of(shape_.q_starts, b, k - q);
-        const bool same =
-            b > 0 && layout_.q_tokens == q && layout_.k_tokens == k && layout_.q_start == start;
-        const int64_t attended = plan_.attended_pairs, computed = plan_.computed_pairs;
-        if (!same) add_layout(q, k, start);
-        if (!same) last_attended_ = plan_.attended_pairs - attended;
-        if (!same) last_computed_ = plan_.computed_pairs - computed;
-        plan_.attended_pairs = attended + last_attended_;
-        plan_.computed_pairs = computed + last_computed_;
-        put(plan_.sequences, b, SequenceTasks{static_cast<int32_t>(count_.layouts) - 1, task});
-        task += static_cast<int64_t>(plan_.kv_heads) * (layout_.pack_tasks + layout_.blocks);
+        for (int32_t head = 0; head < plan_.kv_heads; head++, unit++) {
+            const bool same = unit > 0 && !heads_differ && layout_.q_tokens == q &&
+                              layout_.k_tokens == k && layout_.q_start == start;
+            if (!same) add_layout(q, k, start, head);
+            plan_.attended_pairs += pairs_.attended;
+            plan_.computed_pairs += pairs_.computed;
+            put(plan_.units, unit, Unit{static_cast<int32_t>(count_.layouts) - 1, task});
+            task += layout_.pack_tasks + layout_.blocks;
+        }
     }
     plan_.tasks = task;
 }
@@ -93,8 +93,10 @@ int64_t PlanBuilder::span_tokens() const {
     return most > stride ? most / stride * stride : most;
 }
 
-void PlanBuilder::add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start) {
+void PlanBuilder::add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start, int32_t kv_head) {
     layout_ = {};
+    pairs_ = {};
+    kv_head_ = kv_head;
     layout_.q_tokens = q_tokens;
     layout_.k_tokens = k_tokens;
     layout_.q_start = q_start;
@@ -111,10 +113,9 @@ void PlanBuilder::add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start
     const int64_t tokens = span_tokens(), end = static_cast<int64_t>(q_start) + q_tokens;
     for (int64_t at = q_start; at < end;) {
         int64_t next = smaller((at / tokens + 1) * tokens, end);
-        for (uint32_t a = 0; a < plan_.pattern.atom_count; a++) {
-            const int64_t cut = segment_of(plan_.pattern.atom[a]).row_cut;
-            if (at < cut && cut < next) next = cut;
-        }
+        for (uint32_t a = 0; a < plan_.pattern.atom_count; a++)
+            for (const int64_t cut : row_cuts_of(plan_.pattern.atom[a], k_tokens).at)
+                if (at < cut && cut < next) next = cut;
         add_span(at, next);
         at = next;
     }
@@ -177,15 +178,20 @@ void PlanBuilder::add_tile(const RowTile &tile) {
 
 void PlanBuilder::add_segment_runs(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
-    const int64_t n = layout_.k_tokens, modulus = info.modulus;
-    const KeyRange keys = keys_of(plan_.pattern.atom[info.atom], rows_.lo, rows_.hi, n);
+    const int64_t n = layout_.k_tokens;
+    const KeyRanges keys =
+        keys_of(plan_.pattern.atom[info.atom], {rows_.lo, rows_.hi, n, kv_head_});
     const int64_t residue = info.row_stride > 1 ? tile_.residue : 0;
-    const int64_t first = larger<int64_t>(keys.first, 0), end = smaller(keys.end, n);
-    if (end <= first) return;
-    const int64_t panel = modulus * plan_.variant->panel_keys;
-    const int64_t begin = larger<int64_t>(first - residue, 0) / panel;
-    const int64_t stop = residue < end ? ceil_div(end - residue, panel) : 0;
-    scan(segment, begin, stop);
+    const int64_t panel = static_cast<int64_t>(info.modulus) * plan_.variant->panel_keys;
+    int64_t done = 0;  // ranges may share a panel
+    for (int i = 0; i < keys.count; i++) {
+        const int64_t first = larger<int64_t>(keys.range[i].first, 0);
+        const int64_t end = smaller(keys.range[i].end, n);
+        if (end <= first || end <= residue) continue;
+        const int64_t begin = larger(larger<int64_t>(first - residue, 0) / panel, done);
+        done = larger(done, ceil_div(end - residue, panel));
+        scan(segment, begin, done);
+    }
     close_run();
 }
 
@@ -200,7 +206,7 @@ Span PlanBuilder::keys_of_panels(int32_t segment, int64_t first, int64_t end) co
 void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
     if (first >= end) return;
     const Maybe kept =
-        owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(0), rows_,
+        owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(kv_head_), rows_,
                     keys_of_panels(segment, first, end), Span::one(layout_.k_tokens));
     if (kept.never()) return;
     if (kept.always()) {
@@ -229,7 +235,7 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
         if (r >= tile_.rows) {
             word = 0;
         } else if (t != token) {
-            word = used & owned<Lanes>(plan_.pattern, info.atom, Lanes::one(0),
+            word = used & owned<Lanes>(plan_.pattern, info.atom, Lanes::one(kv_head_),
                                        Lanes::one(tile_.position + t * info.row_stride), lanes,
                                        Lanes::one(n))
                               .word();
@@ -251,8 +257,8 @@ void PlanBuilder::add_panel(int32_t segment, int64_t panel) {
     extend_run(segment, panel, 1, v.pattern ? kTested : static_cast<uint32_t>(count_.words));
     if (!v.pattern)
         for (int32_t r = 0; r < v.tile_rows; r++) put(plan_.words, count_.words++, words[r]);
-    plan_.attended_pairs += kept;
-    plan_.computed_pairs += static_cast<int64_t>(v.tile_rows) * v.panel_keys;
+    pairs_.attended += kept;
+    pairs_.computed += static_cast<int64_t>(v.tile_rows) * v.panel_keys;
 }
 
 // Adds panels to the open run, or opens the next one when they do not continue it.
@@ -274,8 +280,8 @@ void PlanBuilder::close_run() {
     put(plan_.runs, count_.runs++, run_);
     if (run_.words != kAllKept) return;
     const int64_t keys = static_cast<int64_t>(run_.panels) * plan_.variant->panel_keys;
-    plan_.attended_pairs += tile_.rows * keys;
-    plan_.computed_pairs += plan_.variant->tile_rows * keys;
+    pairs_.attended += tile_.rows * keys;
+    pairs_.computed += plan_.variant->tile_rows * keys;
 }
 
 }  // namespace lacuna

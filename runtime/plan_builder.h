@@ -17,7 +17,7 @@ public:
     const PlanCounts &counts() const { return count_; }
 
 private:
-    void add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start);
+    void add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start, int32_t kv_head);
     void add_span(int64_t first, int64_t end);
     void add_class_tiles(int32_t group, int64_t position, int64_t end);
     void add_tile(const RowTile &tile);
@@ -39,7 +39,10 @@ private:
     bool write_;
     PlanCounts count_;
     Layout layout_{};
-    int64_t last_attended_ = 0, last_computed_ = 0;  // pairs of layout_
+    struct {
+        int64_t attended, computed;
+    } pairs_{};  // of layout_
+    int32_t kv_head_ = 0;
     RowTile tile_{};
     Span rows_{};
     bool run_open_ = false;

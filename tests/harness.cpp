@@ -140,7 +140,7 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
     const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
     const OracleInput in{&pattern,    nq, nk,    p.q_start(b), p.head_dim,
-                         p.value_dim, h,  scale, p.softcap};
+                         p.value_dim, kv, scale, p.softcap};
     const OracleOutput want = oracle(in, t.q.rows(b, h, nq).data(), t.k.rows(b, kv, nk).data(),
                                      t.v.rows(b, kv, nk).data());
     const std::vector<float> got = t.out.rows(b, h, nq);

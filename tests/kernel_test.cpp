@@ -29,7 +29,10 @@ const char *const kPatterns[] = {"dense",
                                  "bidi/global:5+local:8,8",
                                  "window:16+strided:8+sink:2",
                                  "bidi/block:32+every:16",
-                                 "strided:4+dilated:3,6+window:5"};
+                                 "strided:4+dilated:3,6+window:5",
+                                 "bidi/bigbird:16,3,2,2",
+                                 "bigbird:8,3,2,1,7+sink:3",
+                                 "bidi/every:9+bigbird:5,1,3,0,1"};
 
 struct Lengths {
     int q, k;

@@ -12,7 +12,7 @@ struct OracleInput {
     const lac_pattern *pattern;
     int64_t q_tokens, k_tokens, q_start;
     int64_t head_dim, value_dim;
-    int64_t head = 0;  // the query head, for patterns that ask
+    int64_t head = 0;  // KV head, for patterns that ask
     double scale, softcap = 0;
 };
 

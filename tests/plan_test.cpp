@@ -159,7 +159,7 @@ std::string check(const Case &c) {
                 return c.describe() + ": row " + std::to_string(q) + " is in " +
                        std::to_string(visits.tiles_of(q, g)) + " tiles";
             for (int k = 0; k < c.k_tokens; k++) {
-                const int want = attends(pattern, g, c.q_start + q, k, c.k_tokens) ? 1 : 0;
+                const int want = attends(pattern, 0, c.q_start + q, k, c.k_tokens) ? 1 : 0;
                 attended += want;
                 if (visits.visits(q, g, k) != want) {
                     return c.describe() + ": pair (" + std::to_string(q) + ", " +
@@ -170,7 +170,7 @@ std::string check(const Case &c) {
             }
         }
     }
-    if (lac_plan_attended_pairs(&visits.plan()) * c.group_heads != attended)
+    if (lac_plan_attended_pairs(&visits.plan()) != attended)
         return c.describe() + ": attended_pairs is wrong";
     return "";
 }
@@ -185,7 +185,8 @@ std::vector<std::string> atom_texts() {
             bool valid = syntax.count > 0 || value == 0;
             for (int i = 0; i < syntax.count; i++) {
                 const int argument = i == 0 ? value : value % 5 + 1;
-                valid = valid && argument >= syntax.parameter[i].least;
+                valid = valid && argument >= syntax.parameter[i].least &&
+                        argument <= syntax.parameter[i].most;
                 text += (i == 0 ? ":" : ",") + std::to_string(argument);
             }
             if (valid) texts.push_back(text);

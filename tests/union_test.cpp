@@ -14,8 +14,9 @@ namespace {
 int32_t any_argument(const Parameter &parameter) {
     const int32_t small = *rc::gen::inRange(parameter.least, 40);
     const int32_t medium = *rc::gen::inRange(parameter.least, 220);
-    return *rc::gen::weightedElement<int32_t>(
-        {{4, small}, {3, medium}, {1, parameter.least}, {1, LAC_MAX_ARGUMENT}});
+    return std::min(parameter.most,
+                    *rc::gen::weightedElement<int32_t>(
+                        {{4, small}, {3, medium}, {1, parameter.least}, {1, LAC_MAX_ARGUMENT}}));
 }
 
 std::string any_atom() {

@@ -80,7 +80,8 @@ lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern
 size_t lac_pattern_text(const lac_pattern *pattern, char *text, size_t capacity);
 size_t lac_pattern_slug(const lac_pattern *pattern, char *text, size_t capacity);
 
-/* 1 when query q may see key k in a sequence of n tokens, else 0: the definition itself. */
+/* 1 when query q of KV head `head` may see key k in a sequence of n tokens, else 0: the definition
+ * itself. */
 int lac_pattern_attends(const lac_pattern *pattern, int32_t head, int32_t q, int32_t k, int32_t n);
 
 /* ---- kernels ------------------------------------------------------------------------------- */
@@ -134,7 +135,8 @@ lac_status lac_plan_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_shape *shape, size_t *bytes);
 lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
                          const lac_shape *shape, void *memory, size_t bytes, const lac_plan **out);
-/* (query, key) pairs per query head that the plan attends, and those its panels compute. */
+/* (query, key) pairs that the plan attends, over all sequences and query heads, and those that its
+ * panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
 
