@@ -33,6 +33,7 @@ lac_status lac_kernel_find(const lac_bundle *bundle, const lac_request *request,
     if (!bundle || !request || !kernel || request->size != sizeof(lac_request) ||
         bundle->abi_version != LAC_ABI_VERSION)
         return LAC_BAD_ARGUMENT;
+    if (request->pattern && !lacuna::well_formed(*request->pattern)) return LAC_BAD_PATTERN;
     const lac_kernel_entry *entry = find_entry(*bundle, *request);
     if (!entry) return LAC_NO_KERNEL;
     const uint32_t cpu = lacuna::cpu_features();

@@ -82,6 +82,11 @@ TEST(Status, Find) {
         {"value size", LAC_NO_KERNEL, [](Trial &s) { s.request.value_dim = 63; }},
         {"negative head size", LAC_NO_KERNEL, [](Trial &s) { s.request.head_dim = -64; }},
         {"type", LAC_NO_KERNEL, [](Trial &s) { s.request.type = static_cast<lac_type>(99); }},
+        {"malformed pattern", LAC_BAD_PATTERN,
+         [](Trial &s) {
+             s.pattern.bidi = 2;
+             s.request.pattern = &s.pattern;
+         }},
         {"tier", LAC_NO_TIER, [](Trial &) { setenv("LACUNA_TIER", "avx3", 1); }},
         {"beginning of a tier", LAC_NO_TIER, [](Trial &) { setenv("LACUNA_TIER", "avx", 1); }},
         {"empty tier is none", LAC_OK, [](Trial &) { setenv("LACUNA_TIER", "", 1); }}};

@@ -106,7 +106,8 @@ typedef struct lac_kernel {
 } lac_kernel;
 
 /* Chooses the kernel and the best tier this CPU can run; the environment variable LACUNA_TIER
- * (say "avx2") pins a tier. Errors: LAC_NO_KERNEL, LAC_NO_TIER. */
+ * (say "avx2") pins a tier. Errors: LAC_BAD_PATTERN, LAC_NO_KERNEL,
+ * LAC_NO_TIER. */
 lac_status lac_kernel_find(const lac_bundle *bundle, const lac_request *request,
                            lac_kernel *kernel);
 const char *lac_kernel_name(const lac_kernel *kernel); /* "lac_attention_f32_d64" */
