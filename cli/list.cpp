@@ -34,11 +34,12 @@ Json patterns() {
     for (uint32_t kind = 0; kind < kAtomKinds; kind++) {
         const Syntax &syntax = syntax_of(kind);
         Json parameters = Json::array();
-        for (int i = 0; i < syntax.count; i++)
+        for (int i = 0; i < syntax.count; i++) {
             parameters.push_back({{"name", syntax.parameter[i].name},
                                   {"least", syntax.parameter[i].least},
                                   {"most", syntax.parameter[i].most},
                                   {"optional", i >= syntax.count - syntax.optional}});
+        }
         rows.push_back({{"name", syntax.name},
                         {"parameters", parameters},
                         {"keeps", syntax.keeps},

@@ -185,7 +185,7 @@ void PlanBuilder::add_segment_runs(int32_t segment) {
     const int64_t panel = static_cast<int64_t>(info.modulus) * plan_.variant->panel_keys;
     int64_t done = 0;  // ranges may share a panel
     for (int i = 0; i < keys.count; i++) {
-        const int64_t first = larger<int64_t>(keys.range[i].first, 0);
+        const auto first = larger<int64_t>(keys.range[i].first, 0);
         const int64_t end = smaller(keys.range[i].end, n);
         if (end <= first || end <= residue) continue;
         const int64_t begin = larger(larger<int64_t>(first - residue, 0) / panel, done);

@@ -33,7 +33,7 @@ TEST(BigBird, DrawsTheSameBlocksEverywhere) {
 TEST(BigBird, DrawsDistinctBlocksThatAreNeitherNearNorGlobal) {
     for (const char *text : {"bigbird:4,3,3,2", "bigbird:4,1,7,0", "bigbird:4,9,32,5,3"}) {
         const lac_atom a = atom_of(text);
-        for (int64_t count = 1; count < 60; count++)
+        for (int64_t count = 1; count < 60; count++) {
             for (int64_t row = 0; row < count; row++) {
                 int64_t free = 0;
                 for (int64_t b = 0; b < count; b++)
@@ -48,6 +48,7 @@ TEST(BigBird, DrawsDistinctBlocksThatAreNeitherNearNorGlobal) {
                     EXPECT_FALSE(BigBird::is_near(a, row, b)) << text << " row " << row;
                 }
             }
+        }
     }
 }
 

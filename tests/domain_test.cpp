@@ -33,13 +33,14 @@ std::vector<lac_atom> atoms_of(uint32_t kind) {
     for (int i = 0; i < syntax.count; i++) {
         std::vector<lac_atom> longer;
         const size_t step = syntax.count > 2 ? 3 : 1;
-        for (lac_atom atom : atoms)
+        for (lac_atom atom : atoms) {
             for (size_t e = static_cast<size_t>(i) % step; e < std::size(kEdges); e += step) {
                 atom.arg[i] = static_cast<int32_t>(
                     std::min<int64_t>(std::max<int64_t>(kEdges[e], syntax.parameter[i].least),
                                       syntax.parameter[i].most));
                 longer.push_back(atom);
             }
+        }
         atoms = longer;
     }
     return atoms;
