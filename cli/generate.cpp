@@ -51,10 +51,11 @@ std::vector<KernelSpec> kernels_of(const Options &o) {
     try {
         for (const int d : o.head_dims) {
             if (o.patterns.empty())
-                kernels.push_back(make_kernel(o.dtype, d, o.value_dim, std::nullopt, "--head-dim"));
+                add_kernel(kernels,
+                           make_kernel(o.dtype, d, o.value_dim, std::nullopt, "--head-dim"));
             for (const std::string &p : o.patterns)
-                kernels.push_back(
-                    make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p), "--head-dim"));
+                add_kernel(kernels, make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p),
+                                                "--head-dim"));
         }
     } catch (const Failure &failure) {
         throw usage(failure.what());

@@ -31,7 +31,9 @@ std::optional<lac_pattern> pattern_of(const json &row, const std::string &where)
     }
 }
 
-void add_row(const json &row, const std::string &where, std::vector<KernelSpec> &kernels) {
+// `asked` holds what earlier rows asked for, whichever kernel serves it.
+void add_row(const json &row, const std::string &where, std::set<std::string> &asked,
+             std::vector<KernelSpec> &kernels) {
     static const std::set<std::string> known{"dtype", "head_dim", "value_dim", "pattern"};
     if (!row.is_object()) throw bad_input(where + " is " + row.dump() + ", expected an object");
     for (const auto &[key, value] : row.items())
@@ -47,8 +49,12 @@ void add_row(const json &row, const std::string &where, std::vector<KernelSpec> 
         const int head_dim = dimension(d, where + ".head_dim");
         const int value_dim =
             row.contains("value_dim") ? dimension(row["value_dim"], where + ".value_dim") : 0;
-        kernels.push_back(
-            make_kernel(dtype.get<std::string>(), head_dim, value_dim, pattern, where));
+        const KernelSpec kernel =
+            make_kernel(dtype.get<std::string>(), head_dim, value_dim, pattern, where);
+        const std::string what =
+            (pattern ? canonical(*pattern) : "any pattern") + ", " + kernel.types();
+        if (!asked.insert(what).second) throw bad_input(where + ": " + what + " is listed twice");
+        add_kernel(kernels, kernel);
     }
 }
 
@@ -65,6 +71,12 @@ KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
     // What cannot be compiled in is served by mask words, at the same speed.
     const bool compiled = pattern && compiles(*pattern);
     return {dtype, head_dim, value_dim, compiled ? pattern : std::nullopt};
+}
+
+void add_kernel(std::vector<KernelSpec> &kernels, const KernelSpec &kernel) {
+    for (const KernelSpec &k : kernels)
+        if (k.name() == kernel.name()) return;
+    kernels.push_back(kernel);
 }
 
 std::string KernelSpec::types() const {
@@ -89,12 +101,9 @@ std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &n
         throw bad_input(name + ": expected an object with a list \"kernels\" of at least one row");
     std::vector<KernelSpec> kernels;
     int index = 0;
+    std::set<std::string> asked;
     for (const json &row : spec["kernels"])
-        add_row(row, name + ": kernels[" + std::to_string(index++) + "]", kernels);
-    std::set<std::string> names;
-    for (const KernelSpec &k : kernels)
-        if (!names.insert(k.name()).second)
-            throw bad_input(name + ": kernel " + k.name() + " is listed twice");
+        add_row(row, name + ": kernels[" + std::to_string(index++) + "]", asked, kernels);
     return kernels;
 }
 

@@ -25,6 +25,10 @@ std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &n
 KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where);
 
+// Adds a kernel unless one of its name is there: patterns that cannot be compiled in share the
+// kernel for any pattern.
+void add_kernel(std::vector<KernelSpec> &kernels, const KernelSpec &kernel);
+
 const std::vector<KernelSpec> &builtin_spec();
 std::vector<std::string> builtin_kernel_names();
 
