@@ -9,10 +9,12 @@
 #include <random>
 
 #include "bench/peak.h"
+#include "cli/bench_lists.h"
 #include "cli/bench_report.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/files.h"
+#include "cli/mix.h"
 #include "cli/pattern_option.h"
 
 namespace lacuna {
@@ -25,6 +27,7 @@ struct Options {
     int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
     double min_time = 1;
     bool words = false, no_dense = false, json = false;
+    BenchListOptions lists;
 };
 
 ProblemSize size_of(const Options &o, int tokens, int head_dim) {
@@ -83,12 +86,26 @@ struct RandomTensors {
     std::vector<float> q, k, v, out;
 };
 
+// What was listed, and how long its check takes; nothing for a pattern that reads no lists.
+std::optional<BenchLists> listed(const ListRecipe &made, Lists &lists, const lac_pattern &pattern,
+                                 const lac_shape &shape) {
+    if (!lists.get()) return std::nullopt;
+    lac_list_error error{};
+    const double check_us = best_microseconds([&] { lists.check(pattern, shape, error); });
+    return BenchLists{made, lists.entries(), check_us};
+}
+
 BenchEntry bench_size(const Options &o, const lac_pattern &pattern, const ProblemSize &size) {
     const KeepTest test = o.words ? KeepTest::kMaskWords : KeepTest::kCompiled;
-    Problem problem(pattern, size, o.threads, test);
+    const std::vector<int32_t> starts(static_cast<size_t>(size.batch), size.q_start);
+    const lac_shape shape = size.shape(starts.data(), nullptr);
+    const ListRecipe made = lists_for(o.lists, pattern, size);
+    Lists lists;
+    make_random_lists(made, pattern, shape, lists);
+    Problem problem(pattern, size, lists.get(), o.threads, test);
     std::optional<Problem> dense;
     const char *all = pattern.bidi ? "bidi/dense" : "dense";
-    if (!o.no_dense) dense.emplace(lac::pattern(all), size, o.threads, test);
+    if (!o.no_dense) dense.emplace(lac::pattern(all), size, nullptr, o.threads, test);
     RandomTensors tensors(size);
     std::vector<Timed> calls{tensors.timed(problem)};
     if (dense) calls.push_back(tensors.timed(*dense));
@@ -105,7 +122,8 @@ BenchEntry bench_size(const Options &o, const lac_pattern &pattern, const Proble
             problem.attended_pairs(),
             peak,
             problem.workspace_bytes(),
-            problem.plan_microseconds()};
+            problem.plan_microseconds(),
+            listed(made, lists, pattern, shape)};
 }
 
 void bench(const Options &o) {
@@ -115,6 +133,8 @@ void bench(const Options &o) {
     if (!std::isfinite(o.min_time)) throw usage("--min-time: expected a number of seconds");
     const lac_pattern pattern = parse_pattern_option(o.pattern);
     const std::vector<ProblemSize> sizes = sizes_of(o);
+    head_ranges(pattern, o.heads, "--heads");  // for its check
+    for (const ProblemSize &size : sizes) lists_for(o.lists, pattern, size);
     std::vector<BenchEntry> entries;
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     for (const ProblemSize &size : sizes) {
@@ -157,6 +177,7 @@ void add_bench(CLI::App &app) {
     CLI::App *command = app.add_subcommand("bench", "Measure a pattern's kernel");
     command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
     add_shape_options(*command, *o);
+    add_list_options(*command, o->lists);
     command->add_option("--phase", o->phase, "prefill")->capture_default_str();
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))

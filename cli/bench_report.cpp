@@ -53,6 +53,29 @@ Json context() {
     return json;
 }
 
+__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
+    char text[64];
+    std::va_list values;
+    va_start(values, pattern);
+    std::vsnprintf(text, sizeof text, pattern, values);
+    va_end(values);
+    return text;
+}
+
+// Who has lists of its own.
+const char *heads_of(const BenchLists &lists, const ProblemSize &size) {
+    if (lists.made.heads == 1) return "shared";
+    return lists.made.heads == size.heads ? "query" : "kv";
+}
+
+std::string name_of(const BenchLists &lists, const ProblemSize &size) {
+    std::string name = std::string("/lists:") + (lists.made.clustered ? "clustered" : "random");
+    if (lists.made.heads > 1) name += std::string("/list_heads:") + heads_of(lists, size);
+    if (lists.made.density) name += format("/density:%g", *lists.made.density);
+    if (lists.made.globals > 0) name += "/globals:" + std::to_string(lists.made.globals);
+    return name;
+}
+
 std::string name_of(const BenchEntry &e) {
     const ProblemSize &s = e.size;
     std::string name = "prefill/" + e.pattern + "/tokens:" + std::to_string(s.k_tokens) +
@@ -62,7 +85,17 @@ std::string name_of(const BenchEntry &e) {
     if (s.kv_heads != s.heads) name += "/kv_heads:" + std::to_string(s.kv_heads);
     if (s.value_dim != s.head_dim) name += "/value_dim:" + std::to_string(s.value_dim);
     if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
+    if (e.lists) name += name_of(*e.lists, s);
     return name + "/threads:" + std::to_string(e.threads);
+}
+
+Json lists_json(const BenchLists &lists, const ProblemSize &size) {
+    return {{"lists", lists.made.clustered ? "clustered" : "random"},
+            {"list_heads", heads_of(lists, size)},
+            {"density", lists.made.density ? Json(*lists.made.density) : Json()},
+            {"globals", lists.made.globals},
+            {"list_entries", lists.entries},
+            {"check_us", lists.check_microseconds}};
 }
 
 Json problem_json(const BenchEntry &e) {
@@ -80,7 +113,8 @@ Json speed_json(const BenchEntry &e) {
             {"p50_ms", e.samples.percentile(50)},
             {"p95_ms", e.samples.percentile(95)},
             {"p99_ms", e.samples.percentile(99)},
-            {"attended_pairs", e.attended_pairs},
+            {"attended_pairs", e.attended_pairs / e.size.units()},
+            {"total_pairs", e.attended_pairs},
             {"gflops", e.gflops()},
             {"peak_gflops", peak ? Json(e.peak_gflops) : Json()},
             {"ratio", peak ? Json(e.ratio()) : Json()},
@@ -104,16 +138,8 @@ Json entry_json(const BenchEntry &e) {
                  {"time_unit", "ms"}};
     json.update(problem_json(e));
     json.update(speed_json(e));
+    if (e.lists) json.update(lists_json(*e.lists, e.size));
     return json;
-}
-
-__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
-    char text[64];
-    std::va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text, sizeof text, pattern, values);
-    va_end(values);
-    return text;
 }
 
 struct Column {
@@ -179,8 +205,7 @@ double BenchEntry::speedup() const {
 
 double BenchEntry::gflops() const {
     const double per_pair = 2.0 * size.head_dim + 2.0 * size.value_dim;
-    const double pairs = static_cast<double>(attended_pairs) * size.heads * size.batch;
-    return per_pair * pairs / samples.percentile(0) / 1e6;
+    return per_pair * static_cast<double>(attended_pairs) / samples.percentile(0) / 1e6;
 }
 
 std::string table_header(const std::string &pattern) {

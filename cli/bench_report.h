@@ -5,10 +5,17 @@
 #include <string>
 #include <vector>
 
+#include "bench/random_lists.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
 
 namespace lacuna {
+
+struct BenchLists {
+    ListRecipe made;
+    int64_t entries;
+    double check_microseconds;
+};
 
 struct BenchEntry {
     std::string pattern, kernel, tier;
@@ -16,10 +23,11 @@ struct BenchEntry {
     int threads;
     Samples samples;
     std::optional<Samples> dense;
-    int64_t attended_pairs;  // of one query head of one sequence
+    int64_t attended_pairs;  // over all sequences and query heads
     double peak_gflops;      // 0: unknown
     size_t workspace_bytes;
     double plan_microseconds;
+    std::optional<BenchLists> lists;  // none: the pattern reads none
 
     double gflops() const;
     double ratio() const { return gflops() / peak_gflops; }  // of the peak

@@ -13,6 +13,7 @@ struct BundleRequest {
     const Platform &platform;
     std::vector<const Tier *> tiers;  // best first
     std::vector<KernelSpec> kernels;
+    std::vector<Layer> layers;  // of a spec that has them: for the manifest alone
 };
 
 // The functions of every kernel on every tier: [kernel][tier].

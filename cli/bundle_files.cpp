@@ -16,7 +16,8 @@ std::string pattern_initialiser(const lac_pattern &p) {
     for (uint32_t i = 0; i < p.atom_count; i++) {
         text += "{" + std::to_string(p.atom[i].kind) + ", {";
         for (const int32_t arg : p.atom[i].arg) text += std::to_string(arg) + ", ";
-        text += "}}, ";
+        text += "}, " + std::to_string(p.atom[i].first_head) + ", " +
+                std::to_string(p.atom[i].end_head) + "}, ";
     }
     return text + "}}";
 }
@@ -29,8 +30,13 @@ std::string declarations(const BundleFunctions &functions) {
             types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
             types[f.partial.symbol] =
                 f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
+            for (const auto *gather : {&f.gather, &f.gather_row})
+                if (*gather) types[(*gather)->symbol] = "GatherFn";
+            if (f.pairs) types[f.pairs->symbol] = "PairsFn";
             types[f.fold.symbol] = "FoldFn";
             types[f.merge.symbol] = "MergeFn";
+            if (f.summarise) types[f.summarise->symbol] = "SummariseFn";
+            if (f.route) types[f.route->symbol] = "RouteFn";
         }
     }
     std::string text = "extern \"C\" {\n";
@@ -46,13 +52,20 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     const auto number = [](int n) { return std::to_string(n) + ", "; };
     std::string row = "    {\"" + std::string(tier.name) + "\", " +
                       std::to_string(tier.cpu_features) + "u, " + number(format.panel_keys) +
-                      number(format.chunk) + number(format.plane) + number(tier.tile.rows) +
-                      number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
-                      number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern +
-                      ",\n     " + f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " +
-                      f.pack_values.symbol + ",\n     ";
+                      number(format.chunk) + number(format.plane) + number(format.tile_pairs) +
+                      number(tier.tile.rows) + number(k.head_dim) + number(k.value_dim) +
+                      number(padded / format.plane) + number(partial_row(k.value_dim, format)) +
+                      number(kFoldItems) + pattern + ",\n     " + f.pack_queries.symbol + ", " +
+                      f.pack_keys.symbol + ", " + f.pack_values.symbol + ",\n     ";
     row += k.pattern ? "nullptr, " + f.partial.symbol : f.partial.symbol + ", nullptr";
-    return row + ", " + f.fold.symbol + ", " + f.merge.symbol + "},\n";
+    row += ",\n     ";
+    const auto named = [](const std::optional<Function> &f) {
+        return f ? f->symbol : std::string("nullptr");
+    };
+    row += named(f.gather) + ", " + named(f.gather_row) + ", " + named(f.pairs) + ", " +
+           number(f.pairs ? kPairsMost : 0);
+    return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +
+           named(f.route) + "},\n";
 }
 
 }  // namespace

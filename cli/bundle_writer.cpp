@@ -83,7 +83,7 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
     write_archive(request.platform, library, collect_members(members, objects));
     fs::remove_all(members);
     write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
-    for (const char *header : {"lacuna.h", "lacuna.hpp"})
+    for (const char *header : {"lacuna.h", "lacuna.hpp", "router.h"})
         write_file(stage.path() / "include/lacuna" / header,
                    embedded_file(std::string("runtime/include/lacuna/") + header));
     write_file(stage.path() / "lib/cmake" / request.name / (request.name + "-config.cmake"),
@@ -98,6 +98,10 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
                           {"kernels", ordered_json::array()}};
     for (const KernelSpec &k : request.kernels)
         manifest["kernels"].push_back(kernel_json(request, k));
+    for (const Layer &layer : request.layers)
+        manifest["layers"].push_back({{"layer", manifest["layers"].size()},
+                                      {"pattern", canonical(layer.pattern)},
+                                      {"kernels", layer.kernels}});
     manifest["scratch_bytes_per_thread"] = 1 << 20;
     manifest["files"] = file_hashes(stage.path());
     const std::string text = manifest.dump(2) + "\n";

@@ -51,17 +51,29 @@ HeadAgreement compare(const OracleOutput &reference, const float *out, const flo
 
 }  // namespace
 
-Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern, double scale,
-                               double softcap, const std::vector<float> &out,
+Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern,
+                               const lac_lists *lists, double scale, double softcap,
+                               const std::vector<float> &out,
                                const std::vector<float> &log_sum_exp) {
     const ProblemSize &s = tensors.size;
     Agreement worst;
     double worst_excess = -1;
+    const std::vector<int32_t> starts(static_cast<size_t>(s.batch), s.q_start);
+    const lac_shape shape = s.shape(starts.data(), lists);
     for (int64_t unit = 0; unit < int64_t{s.batch} * s.heads; unit++) {
         const int64_t sequence = unit / s.heads, head = unit % s.heads;
         const int64_t kv = sequence * s.kv_heads + head / (s.heads / s.kv_heads);
-        const OracleInput input{&pattern,    s.q_tokens,      s.k_tokens, s.q_start, s.head_dim,
-                                s.value_dim, kv % s.kv_heads, scale,      softcap};
+        const OracleInput input{&pattern,
+                                &shape,
+                                static_cast<int32_t>(sequence),
+                                static_cast<int32_t>(head),
+                                s.q_tokens,
+                                s.k_tokens,
+                                s.q_start,
+                                s.head_dim,
+                                s.value_dim,
+                                scale,
+                                softcap};
         const OracleOutput reference =
             oracle(input, &tensors.q.data[unit * s.q_tokens * s.head_dim],
                    &tensors.k.data[kv * s.k_tokens * s.head_dim],

@@ -18,8 +18,9 @@ struct Agreement {
 
 // Elements that the reference finds non-finite are left out: a kept NaN or Inf promises nothing
 // but a non-finite result.
-Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern, double scale,
-                               double softcap, const std::vector<float> &out,
+Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern,
+                               const lac_lists *lists, double scale, double softcap,
+                               const std::vector<float> &out,
                                const std::vector<float> &log_sum_exp);
 
 }  // namespace lacuna

@@ -46,7 +46,6 @@ std::vector<const Tier *> tiers_of(const Platform &platform,
 }
 
 std::vector<KernelSpec> kernels_of(const Options &o) {
-    if (!o.spec.empty()) return parse_spec(read_file(o.spec), o.spec);
     std::vector<KernelSpec> kernels;
     try {
         for (const int d : o.head_dims) {
@@ -86,7 +85,14 @@ Progress progress_on_stderr(bool quiet) {
 void generate(const Options &o) {
     check_name(o.name);
     const Platform &platform = platform_of(o.target);
-    const BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), kernels_of(o)};
+    BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), {}, {}};
+    if (o.spec.empty()) {
+        request.kernels = kernels_of(o);
+    } else {
+        const Spec spec = parse_spec(read_file(o.spec), o.spec);
+        request.kernels = spec.kernels;
+        request.layers = spec.layers;
+    }
     const std::string manifest = write_bundle(request, o.out, progress_on_stderr(o.quiet));
     if (o.json)
         std::cout << manifest;
@@ -113,7 +119,8 @@ void add_generate(CLI::App &app) {
         ->capture_default_str();
     sub->add_option("--value-dim", o->value_dim, "V's head size when it is not K's");
     sub->add_option("--tiers", o->tiers, "Only these tiers")->delimiter(',');
-    sub->add_option("--spec", o->spec, "JSON list of kernels instead of the options above");
+    sub->add_option("--spec", o->spec,
+                    "JSON list of kernels and layers instead of the options above");
     sub->add_option("--name", o->name, "Name of library, header and symbol prefix")
         ->capture_default_str();
     sub->add_flag("--json", o->json, "Print the manifest");

@@ -55,7 +55,11 @@ void compile(const Platform &platform, const Function &f, const fs::path &object
 }  // namespace
 
 std::vector<const Function *> VariantFunctions::all() const {
-    return {&pack_queries, &pack_keys, &pack_values, &partial, &fold, &merge};
+    std::vector<const Function *> list{&pack_queries, &pack_keys, &pack_values,
+                                       &partial,      &fold,      &merge};
+    for (const auto *f : {&gather, &gather_row, &pairs, &summarise, &route})
+        if (*f) list.push_back(&**f);
+    return list;
 }
 
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
@@ -82,18 +86,36 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     };
     Params both{
         {"head_dim", head}, {"value_dim", value}, {"keys.type", type}, {"values.type", type}};
-    if (kernel.pattern) both["pattern"] = canonical(*kernel.pattern);
-    Function partial = make("partial", kernel.types(), both);
-    if (kernel.pattern)
-        partial.symbol =
-            prefix + "_partial_" + slug(*kernel.pattern) + "_" + kernel.types() + "_" + code.name;
+    const auto named = [&](const std::string &name, const char *generator, Params params) {
+        Function f = make(generator, kernel.types(), std::move(params));
+        f.symbol = prefix + "_" + name + "_" + kernel.types() + "_" + code.name;
+        return f;
+    };
     const Params source{{"source.type", type}};
-    return {for_head("pack_queries", source),
-            for_head("pack_keys", source),
-            for_value("pack_values", source),
-            partial,
-            for_value("fold", {}),
-            for_value("merge", {{"out_type", type}})};
+    VariantFunctions all{for_head("pack_queries", source),
+                         for_head("pack_keys", source),
+                         for_value("pack_values", source),
+                         make("partial", kernel.types(), both),
+                         for_value("fold", {}),
+                         for_value("merge", {{"out_type", type}}),
+                         {},
+                         {},
+                         {},
+                         {},
+                         {}};
+    if (kernel.pattern) {
+        Params compiled = both;
+        compiled["pattern"] = canonical(*kernel.pattern);
+        all.partial = named("partial_" + slug(*kernel.pattern), "partial", compiled);
+        return all;
+    }
+    all.gather = named("gather", "gather", both);
+    all.pairs = named("pairs", "pairs", both);
+    both["single"] = "true";
+    all.gather_row = named("gather_row", "gather", both);
+    all.summarise = for_head("summarise", source);
+    all.route = for_head("route", {{"queries.type", type}});
+    return all;
 }
 
 std::map<std::string, fs::path> compile_functions(

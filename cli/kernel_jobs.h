@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,6 +23,8 @@ struct Function {
 // The functions of one kernel on one tier, by role.
 struct VariantFunctions {
     Function pack_queries, pack_keys, pack_values, partial, fold, merge;
+    // Of kernels for any pattern: keys listed one by one, and the router.
+    std::optional<Function> gather, gather_row, pairs, summarise, route;
     std::vector<const Function *> all() const;
 };
 

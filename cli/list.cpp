@@ -7,6 +7,8 @@
 
 #include "cli/commands.h"
 #include "cli/errors.h"
+#include "cli/list_layers.h"
+#include "cli/pattern_option.h"
 #include "cli/spec.h"
 #include "patterns/pattern.h"
 #include "runtime/cpu.h"
@@ -19,14 +21,34 @@ namespace {
 // A list is one JSON value, and the text is made from it: the two cannot differ.
 using Json = nlohmann::ordered_json;
 
-// Arguments that make sense side by side for any atom: a wide reach, then a fine step.
-std::string example_of(const Syntax &syntax) {
+// Arguments that make sense side by side for any atom: a wide reach, then a fine step; after a
+// wide reach a cap that is wider, rows of a few queries, and blocks that divide both.
+int32_t example_argument(const Parameter &parameter, int place) {
     static constexpr int32_t kArguments[LAC_ATOM_ARGS] = {256, 4, 2, 1, 1};
-    std::string text = syntax.name;
+    static constexpr struct {
+        const char *name;
+        int32_t argument;
+    } kNamed[] = {{"cap", 320}, {"tile", 4}, {"block", 16}};
+    if (!parameter.named) return std::max(kArguments[place], parameter.least);
+    for (const auto &named : kNamed)
+        if (std::string(named.name) == parameter.name) return named.argument;
+    return parameter.least;
+}
+
+std::string example_of(const Syntax &syntax) {
+    lac_pattern pattern{};
+    pattern.size = sizeof pattern;
+    pattern.atom_count = 1;
+    while (&syntax_of(pattern.atom[0].kind) != &syntax) pattern.atom[0].kind++;
     for (int i = 0; i < syntax.count; i++)
-        text +=
-            (i ? "," : ":") + std::to_string(std::max(kArguments[i], syntax.parameter[i].least));
-    return text;
+        pattern.atom[0].arg[i] = example_argument(syntax.parameter[i], i);
+    return canonical(pattern);
+}
+
+// What a user brings for the atom at run time: an option of run and show.
+Json lists_of(const Syntax &syntax) {
+    if (syntax.reads_rows) return "mask";
+    return syntax.reads_globals ? Json("globals") : Json();
 }
 
 Json patterns() {
@@ -38,10 +60,12 @@ Json patterns() {
             parameters.push_back({{"name", syntax.parameter[i].name},
                                   {"least", syntax.parameter[i].least},
                                   {"most", syntax.parameter[i].most},
+                                  {"named", syntax.parameter[i].named},
                                   {"optional", i >= syntax.count - syntax.optional}});
         }
         rows.push_back({{"name", syntax.name},
                         {"parameters", parameters},
+                        {"lists", lists_of(syntax)},
                         {"keeps", syntax.keeps},
                         {"example", example_of(syntax)}});
     }
@@ -81,18 +105,34 @@ Json targets() {
 
 std::string word(const Json &value) { return value.get<std::string>(); }
 
+// "W", and "cap=C" of a named one.
+std::string spelled(const Json &parameter) {
+    std::string name = word(parameter["name"]);
+    if (!parameter["named"].get<bool>()) return name;
+    return name + "=" + static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
+}
+
 void print_patterns(const Json &rows) {
     std::cout << "A pattern is [bidi/] atom {+ atom}: the union of its atoms, and k <= q unless "
-                 "bidi.\n\n";
+                 "bidi.\nIn place of one atom, heads(0-5=window:256|6-7=dense+sink:4) gives query "
+                 "heads unions of their own.\n\n";
+    std::vector<std::string> forms;
+    size_t widest = 0, widest_example = 0;
     for (const Json &row : rows) {
         std::string form = word(row["name"]);
         for (const Json &parameter : row["parameters"]) {
-            const std::string next =
-                (form == word(row["name"]) ? ":" : ",") + word(parameter["name"]);
+            const bool colon = form == word(row["name"]) && form.find(':') == std::string::npos;
+            const std::string next = (colon ? ":" : ",") + spelled(parameter);
             form += parameter["optional"] ? "[" + next + "]" : next;
         }
-        std::cout << std::left << std::setw(24) << form << std::setw(22) << word(row["example"])
-                  << word(row["keeps"]) << '\n';
+        forms.push_back(form);
+        widest = std::max(widest, form.size());
+        widest_example = std::max(widest_example, word(row["example"]).size());
+    }
+    for (size_t i = 0; i < forms.size(); i++) {
+        const auto width = [](size_t columns) { return std::setw(static_cast<int>(columns) + 2); };
+        std::cout << std::left << width(widest) << forms[i] << width(widest_example)
+                  << word(rows[i]["example"]) << word(rows[i]["keeps"]) << '\n';
     }
 }
 
@@ -125,14 +165,25 @@ constexpr List kLists[] = {
     {"kernels", [] { return Json(builtin_kernel_names()); }, print_kernels},
 };
 
-void print_list(const std::string &name, bool json) {
+void print_layers(const std::string &spec, bool json) {
+    if (spec.empty()) throw usage("list layers: expected --spec FILE");
+    const Json layers = layers_json(spec);
+    std::cout << (json ? layers.dump(2) + "\n" : layers_text(layers));
+}
+
+void print_list(const std::string &name, const std::string &spec, bool json) {
+    if (name == "layers" || (name.empty() && !spec.empty())) {
+        print_layers(spec, json);
+        return;
+    }
+    if (!spec.empty()) throw usage("list " + name + ": has no use for --spec " + spec);
     for (const List &list : kLists) {
         if (name != list.name) continue;
         const Json rows = list.rows();
         json ? void(std::cout << rows.dump(2) << '\n') : list.print(rows);
         return;
     }
-    throw usage("list: found '" + name + "', expected patterns, targets or kernels");
+    throw usage("list: found '" + name + "', expected patterns, targets, kernels or layers");
 }
 
 }  // namespace
@@ -140,10 +191,12 @@ void print_list(const std::string &name, bool json) {
 void add_list(CLI::App &app) {
     CLI::App *command = app.add_subcommand("list", "List what there is to choose from");
     const auto name = std::make_shared<std::string>();
+    const auto spec = std::make_shared<std::string>();
     const auto json = std::make_shared<bool>(false);
-    command->add_option("name", *name, "patterns, targets or kernels");
+    command->add_option("name", *name, "patterns, targets, kernels, or layers of a spec");
+    command->add_option("--spec", *spec, "what the layers of this spec keep and cost");
     command->add_flag("--json", *json, "print JSON");
-    command->callback([name, json] { print_list(*name, *json); });
+    command->callback([name, spec, json] { print_list(*name, *spec, *json); });
 }
 
 }  // namespace lacuna

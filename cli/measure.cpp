@@ -58,4 +58,16 @@ void measure(std::vector<Timed> &calls, int rounds, double min_seconds,
     }
 }
 
+double best_microseconds(const std::function<void()> &call) {
+    constexpr int kCalls = 5;
+    double best = 0;
+    for (int i = 0; i < kCalls; i++) {
+        const auto start = Clock::now();
+        call();
+        const double elapsed = 1e3 * since(start);
+        best = i == 0 ? elapsed : std::min(best, elapsed);
+    }
+    return best;
+}
+
 }  // namespace lacuna

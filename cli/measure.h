@@ -32,4 +32,7 @@ constexpr int kLeastSamples = 5;
 void measure(std::vector<Timed> &calls, int rounds, double min_seconds,
              const std::function<void()> &before_round);
 
+// The best of a few calls.
+double best_microseconds(const std::function<void()> &call);
+
 }  // namespace lacuna

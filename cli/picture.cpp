@@ -7,12 +7,14 @@
 #include <stdexcept>
 
 #include "patterns/pattern.h"
+#include "runtime/lists.h"
 
 namespace lacuna {
 
 namespace {
 
-constexpr int64_t kLargestPng = 4096, kVisiblePng = 512;
+constexpr int64_t kLargestPng = 4096, kVisiblePng = 512, kGapRows = 3;
+constexpr png_byte kGapGray = 235;
 
 // A square, or the two of a half-block character.
 struct Cell {
@@ -47,13 +49,10 @@ png_byte gray(const Cell &cell) {
     return static_cast<png_byte>(215 - 215 * cell.kept / cell.area);
 }
 
-std::vector<png_byte> pixels_of(const Density &density, int64_t zoom) {
-    std::vector<png_byte> pixels;
-    pixels.reserve(density.rows * density.columns * zoom * zoom);
+void add_pixels(const Density &density, int64_t zoom, std::vector<png_byte> &pixels) {
     for (int64_t row = 0; row < density.rows * zoom; row++)
         for (int64_t column = 0; column < density.columns; column++)
             pixels.insert(pixels.end(), zoom, gray(cell_at(density, row / zoom, column)));
-    return pixels;
 }
 
 std::string encode(const std::vector<png_byte> &pixels, int64_t width, int64_t height) {
@@ -72,11 +71,13 @@ std::string encode(const std::vector<png_byte> &pixels, int64_t width, int64_t h
 
 }  // namespace
 
-Mask mask_of(const lac_pattern &pattern, int64_t queries, int64_t tokens) {
-    const auto keeps = [pattern, queries, tokens](int64_t head, int64_t query, int64_t key) {
-        return attends(pattern, head, tokens - queries + query, key, tokens);
+Mask mask_of(const lac_pattern &pattern, const lac_shape &shape, int64_t head) {
+    const int64_t tokens = keys_in(shape, 0);
+    const Sequence in = sequence_of(shape, shape.lists, 0);
+    const auto keeps = [pattern, tokens, in](int64_t h, int64_t query, int64_t key) {
+        return attends(pattern, {h, in.q_start + query, key, tokens, in});
     };
-    return {queries, tokens, keeps};
+    return {queries_in(shape, 0), tokens, keeps, head};
 }
 
 int64_t Density::pairs() const { return std::accumulate(kept.begin(), kept.end(), int64_t{0}); }
@@ -114,11 +115,19 @@ std::string text_picture(const Density &density, bool ascii) {
     return text;
 }
 
-std::string png_picture(const Mask &mask) {
-    const int64_t longest = std::max(mask.queries, mask.keys);
-    const Density density = density_of(mask, ceil_div(longest, kLargestPng));
+std::string png_picture(const std::vector<Mask> &masks) {
+    const auto count = static_cast<int64_t>(masks.size());
+    const int64_t longest = std::max(masks[0].queries * count, masks[0].keys);
     const int64_t zoom = std::max<int64_t>(1, ceil_div(kVisiblePng, longest));
-    return encode(pixels_of(density, zoom), density.columns * zoom, density.rows * zoom);
+    std::vector<png_byte> pixels;
+    int64_t width = 0;
+    for (const Mask &mask : masks) {
+        const Density density = density_of(mask, ceil_div(longest, kLargestPng));
+        width = density.columns * zoom;
+        if (!pixels.empty()) pixels.insert(pixels.end(), kGapRows * width, kGapGray);
+        add_pixels(density, zoom, pixels);
+    }
+    return encode(pixels, width, static_cast<int64_t>(pixels.size()) / width);
 }
 
 }  // namespace lacuna

@@ -15,8 +15,8 @@ struct Mask {
     int64_t head = 0;                                                     // the one drawn
 };
 
-// The last `queries` of `tokens` positions, against all of them.
-Mask mask_of(const lac_pattern &pattern, int64_t queries, int64_t tokens);
+// The first sequence of a shape. Its arrays, and the lists', are read as long as the mask is.
+Mask mask_of(const lac_pattern &pattern, const lac_shape &shape, int64_t head = 0);
 
 // How many pairs of each cell × cell square of a mask are kept; the last row and column of
 // squares may be cut off.
@@ -33,7 +33,8 @@ Density density_of(const Mask &mask, int64_t cell);
 std::string text_picture(const Density &density, bool ascii);
 
 // A grayscale PNG: a pixel per pair, or some whole number of them while the picture is small, or
-// shades of gray when a side is longer than 4,096.
-std::string png_picture(const Mask &mask);
+// shades of gray when a side is longer than 4,096. Masks of the same size stand one below the
+// other, with a thin gap of a gray that no pair has.
+std::string png_picture(const std::vector<Mask> &masks);
 
 }  // namespace lacuna

@@ -1,11 +1,10 @@
 #include "cli/problem.h"
 
-#include <algorithm>
-#include <chrono>
 #include <cstdlib>
 
 #include "cli/errors.h"
 #include "cli/host_bundle.h"
+#include "cli/measure.h"
 #include "runtime/cpu.h"
 #include "schedules/targets.h"
 
@@ -40,13 +39,12 @@ const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size
 
 }  // namespace
 
-Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, int32_t threads,
-                 KeepTest test) try
+Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_lists *lists,
+                 int32_t threads, KeepTest test) try
     : pattern_(pattern),
       size_(size),
       q_starts_(static_cast<size_t>(size.batch), size.q_start),
-      shape_{sizeof(lac_shape), size.batch, size.heads, size.kv_heads,   size.q_tokens,
-             size.k_tokens,     nullptr,    nullptr,    q_starts_.data()},
+      shape_(size.shape(q_starts_.data(), lists)),
       attention_(bundle_for(pattern, size, test),
                  {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim, &pattern_}, pattern_,
                  shape_, threads) {
@@ -71,29 +69,19 @@ void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
     }
 }
 
-int64_t Problem::attended_pairs() const {
-    return lac_plan_attended_pairs(attention_.plan()) /
-           (static_cast<int64_t>(size_.batch) * size_.heads);
-}
+int64_t Problem::attended_pairs() const { return lac_plan_attended_pairs(attention_.plan()); }
 
 double Problem::plan_microseconds() const {
-    using Clock = std::chrono::steady_clock;
-    constexpr int kRuns = 5;
     const lac_kernel &kernel = attention_.kernel();
     size_t bytes = 0;
     lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
     const lac::Memory memory(bytes);
-    double best = 0;
-    for (int i = 0; i < kRuns; i++) {
-        const auto start = Clock::now();
+    return best_microseconds([&] {
         const lac_plan *plan = nullptr;
         lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
         lac::check(
             lac_plan_init(&kernel, &pattern_, &shape_, memory.data(), memory.bytes(), &plan));
-        const std::chrono::duration<double, std::micro> elapsed = Clock::now() - start;
-        best = i == 0 ? elapsed.count() : std::min(best, elapsed.count());
-    }
-    return best;
+    });
 }
 
 }  // namespace lacuna

@@ -13,8 +13,14 @@ struct ProblemSize {
     int32_t batch, heads, kv_heads, q_tokens, k_tokens, head_dim, value_dim;
     int32_t q_start;  // position of every sequence's first query
 
+    int64_t units() const { return int64_t{batch} * heads; }  // query heads of all sequences
     int64_t rows() const { return int64_t{batch} * heads * q_tokens; }
     int64_t kv_rows() const { return int64_t{batch} * kv_heads * k_tokens; }
+    // q_starts: q_start for each sequence.
+    lac_shape shape(const int32_t *q_starts, const lac_lists *lists) const {
+        return {sizeof(lac_shape), batch,   heads,   kv_heads, q_tokens,
+                k_tokens,          nullptr, nullptr, q_starts, lists};
+    }
 };
 
 enum class KeepTest { kMaskWords, kCompiled };
@@ -23,7 +29,9 @@ class Problem {
 public:
     // Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist
     // or the runtime refuses the size.
-    Problem(const lac_pattern &pattern, const ProblemSize &size, int32_t threads, KeepTest test);
+    // `lists` are what the pattern's run-time atoms read, checked, or null.
+    Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_lists *lists,
+            int32_t threads, KeepTest test);
     Problem(const Problem &) = delete;
     Problem &operator=(const Problem &) = delete;
 
@@ -32,7 +40,7 @@ public:
 
     std::string kernel() const { return lac_kernel_name(&attention_.kernel()); }
     std::string tier() const { return lac_kernel_tier(&attention_.kernel()); }
-    int64_t attended_pairs() const;  // of one query head of one sequence
+    int64_t attended_pairs() const;  // over all sequences and query heads
     size_t workspace_bytes() const { return attention_.workspace_bytes(); }
     double plan_microseconds() const;  // the best of a few runs
 

@@ -11,6 +11,8 @@
 #include "cli/check.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
+#include "cli/list_files.h"
+#include "cli/mix.h"
 #include "cli/pattern_option.h"
 
 namespace lacuna {
@@ -18,7 +20,7 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string pattern, q, k, v, out, log_sum_exp;
+    std::string pattern, q, k, v, out, log_sum_exp, mask, globals;
     std::optional<int64_t> q_start;
     std::optional<double> scale;
     double softcap = 0;
@@ -29,7 +31,7 @@ struct Options {
 struct Outcome {
     Array out, log_sum_exp;
     std::string kernel, tier;
-    int64_t kept_pairs;
+    int64_t kept_pairs;  // over all heads
     double milliseconds;
     std::optional<Agreement> agreement;
 };
@@ -66,6 +68,14 @@ void place_queries(const Options &options, ProblemSize &size) {
     size.q_start = static_cast<int32_t>(start);
 }
 
+void read_lists(const Options &options, const lac_pattern &pattern, const ProblemSize &size,
+                Lists &lists) {
+    head_ranges(pattern, size.heads, options.q);  // for its check
+    const ListFiles files = read_list_files(pattern, options.mask, options.globals);
+    const std::vector<int32_t> starts(static_cast<size_t>(size.batch), size.q_start);
+    make_lists(files, pattern, size.shape(starts.data(), nullptr), lists);
+}
+
 // Rows that are never written show as NaN.
 Array unwritten(std::vector<int64_t> shape, int64_t elements) {
     constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
@@ -73,9 +83,9 @@ Array unwritten(std::vector<int64_t> shape, int64_t elements) {
 }
 
 Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tensors,
-               const lac_args &settings) {
+               const lac_lists *lists, const lac_args &settings) {
     const ProblemSize &size = tensors.size;
-    Problem problem(pattern, size, options.threads,
+    Problem problem(pattern, size, lists, options.threads,
                     options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords);
     Outcome outcome{unwritten(tensors.row_shape(size.value_dim), size.rows() * size.value_dim),
                     unwritten(tensors.row_shape(0), size.rows()),
@@ -96,9 +106,16 @@ Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tens
     return outcome;
 }
 
-void print_line(const Options &options, const Outcome &o) {
+// Where heads differ, the mean of them is no whole number.
+nlohmann::ordered_json pairs_of_head(const Outcome &o, const ProblemSize &size) {
+    if (o.kept_pairs % size.units() == 0) return o.kept_pairs / size.units();
+    return static_cast<double>(o.kept_pairs) / static_cast<double>(size.units());
+}
+
+void print_line(const Options &options, const ProblemSize &size, const Outcome &o) {
     std::cout << options.out << ": shape " << shape_text(o.out.shape) << ", " << o.tier << ", "
-              << o.kept_pairs << " kept pairs a head, " << shortest(o.milliseconds) << " ms";
+              << pairs_of_head(o, size) << " kept pairs a head, " << shortest(o.milliseconds)
+              << " ms";
     if (o.agreement)
         std::cout << ", NMSE " << shortest(o.agreement->nmse) << " (at most "
                   << shortest(o.agreement->tolerance) << "), largest error "
@@ -122,7 +139,8 @@ void print_json(const Options &options, const lac_pattern &pattern, const Proble
                                    {"q_start", size.q_start},
                                    {"head_dim", size.head_dim},
                                    {"value_dim", size.value_dim},
-                                   {"kept_pairs", o.kept_pairs},
+                                   {"kept_pairs", pairs_of_head(o, size)},
+                                   {"total_pairs", o.kept_pairs},
                                    {"ms", o.milliseconds}};
     if (!options.log_sum_exp.empty()) json["log_sum_exp"] = options.log_sum_exp;
     if (o.agreement) {
@@ -152,17 +170,20 @@ void run(const Options &options) {
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
     Tensors tensors = read_tensors(options.q, options.k, options.v);
     place_queries(options, tensors.size);
-    Outcome outcome = attend(options, pattern, tensors, settings);
+    Lists lists;
+    read_lists(options, pattern, tensors.size, lists);
+    Outcome outcome = attend(options, pattern, tensors, lists.get(), settings);
     if (options.check) {
         const double scale = options.scale ? settings.scale : 1 / std::sqrt(tensors.size.head_dim);
-        outcome.agreement = check_against_oracle(tensors, pattern, scale, settings.softcap,
-                                                 outcome.out.data, outcome.log_sum_exp.data);
+        outcome.agreement =
+            check_against_oracle(tensors, pattern, lists.get(), scale, settings.softcap,
+                                 outcome.out.data, outcome.log_sum_exp.data);
     }
     // The output comes last: where it is, all of it is.
     if (!options.log_sum_exp.empty()) write_npy(options.log_sum_exp, outcome.log_sum_exp);
     write_npy(options.out, outcome.out);
     options.json ? print_json(options, pattern, tensors.size, outcome)
-                 : print_line(options, outcome);
+                 : print_line(options, tensors.size, outcome);
     if (outcome.agreement && !outcome.agreement->holds())
         report_disagreement(options, *outcome.agreement);
 }
@@ -178,6 +199,11 @@ void add_run(CLI::App &app) {
     command->add_option("--k", o->k, "keys; their heads divide the queries'")->required();
     command->add_option("--v", o->v, "values; their head_dim may be another")->required();
     command->add_option("-o,--out", o->out, "output, a row of values for every query")->required();
+    command->add_option("--mask", o->mask,
+                        "bool [queries, keys], or of heads, or of a batch of them: what the mask: "
+                        "or topk atom lists");
+    command->add_option("--globals", o->globals,
+                        "positions of global:list, int32 or int64 [count] or [batch, count]");
     command->add_option("--q-start", o->q_start,
                         "position of the first query (so that the last is the last key's)");
     command->add_option("--scale", o->scale, "of the scores (1/sqrt(head_dim))");

@@ -1,11 +1,12 @@
 #include "cli/spec.h"
 
-#include <nlohmann/json.hpp>
+#include <algorithm>
 #include <set>
 
 #include "cli/embedded.h"
 #include "cli/errors.h"
 #include "cli/pattern_option.h"
+#include "cli/spec_json.h"
 #include "patterns/pattern.h"
 
 namespace lacuna {
@@ -14,43 +15,20 @@ using nlohmann::json;
 
 namespace {
 
-int dimension(const json &value, const std::string &where) {
-    if (!value.is_number_integer())
-        throw bad_input(where + " is " + value.dump() + ", expected a whole number");
-    return value.get<int>();
-}
-
-std::optional<lac_pattern> pattern_of(const json &row, const std::string &where) {
-    if (!row.contains("pattern")) return std::nullopt;
-    if (!row["pattern"].is_string())
-        throw bad_input(where + ".pattern is " + row["pattern"].dump() + ", expected a text");
-    try {
-        return parse_pattern_option(row["pattern"].get<std::string>(), where + ".pattern");
-    } catch (const Failure &failure) {
-        throw bad_input(failure.what());
-    }
-}
-
 // `asked` holds what earlier rows asked for, whichever kernel serves it.
 void add_row(const json &row, const std::string &where, std::set<std::string> &asked,
              std::vector<KernelSpec> &kernels) {
-    static const std::set<std::string> known{"dtype", "head_dim", "value_dim", "pattern"};
-    if (!row.is_object()) throw bad_input(where + " is " + row.dump() + ", expected an object");
-    for (const auto &[key, value] : row.items())
-        if (!known.count(key))
-            throw bad_input(where + " has '" + key +
-                            "', expected dtype, head_dim, value_dim or pattern");
+    check_members(row, where, {"dtype", "head_dim", "value_dim", "pattern"});
     if (!row.contains("head_dim")) throw bad_input(where + " has no head_dim");
     const json dims = row["head_dim"].is_array() ? row["head_dim"] : json{row["head_dim"]};
-    const json dtype = row.value("dtype", json("f32"));
-    if (!dtype.is_string()) throw bad_input(where + ".dtype is no text");
-    const auto pattern = pattern_of(row, where);
+    const std::string dtype = text_of(row.value("dtype", json("f32")), where + ".dtype");
+    std::optional<lac_pattern> pattern;
+    if (row.contains("pattern")) pattern = pattern_of(row["pattern"], where + ".pattern");
     for (const json &d : dims) {
-        const int head_dim = dimension(d, where + ".head_dim");
+        const int head_dim = whole_number(d, where + ".head_dim");
         const int value_dim =
-            row.contains("value_dim") ? dimension(row["value_dim"], where + ".value_dim") : 0;
-        const KernelSpec kernel =
-            make_kernel(dtype.get<std::string>(), head_dim, value_dim, pattern, where);
+            row.contains("value_dim") ? whole_number(row["value_dim"], where + ".value_dim") : 0;
+        const KernelSpec kernel = make_kernel(dtype, head_dim, value_dim, pattern, where);
         const std::string what =
             (pattern ? canonical(*pattern) : "any pattern") + ", " + kernel.types();
         if (!asked.insert(what).second) throw bad_input(where + ": " + what + " is listed twice");
@@ -59,6 +37,36 @@ void add_row(const json &row, const std::string &where, std::set<std::string> &a
 }
 
 }  // namespace
+
+void check_members(const json &row, const std::string &where,
+                   const std::vector<std::string> &known) {
+    if (!row.is_object()) throw bad_input(where + " is " + row.dump() + ", expected an object");
+    std::string expected = known.front();
+    for (size_t i = 1; i < known.size(); i++)
+        expected += (i + 1 == known.size() ? " or " : ", ") + known[i];
+    for (const auto &[key, value] : row.items())
+        if (std::find(known.begin(), known.end(), key) == known.end())
+            throw bad_input(where + " has '" + key + "', expected " + expected);
+}
+
+int whole_number(const json &value, const std::string &where) {
+    if (!value.is_number_integer() || value < INT32_MIN || value > INT32_MAX)
+        throw bad_input(where + " is " + value.dump() + ", expected a whole number");
+    return value.get<int>();
+}
+
+std::string text_of(const json &value, const std::string &where) {
+    if (!value.is_string()) throw bad_input(where + " is " + value.dump() + ", expected a text");
+    return value.get<std::string>();
+}
+
+lac_pattern pattern_of(const json &value, const std::string &where) {
+    try {
+        return parse_pattern_option(text_of(value, where), where);
+    } catch (const Failure &failure) {
+        throw bad_input(failure.what());
+    }
+}
 
 KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where) {
@@ -89,27 +97,29 @@ std::string KernelSpec::name() const {
     return "lac_attention_" + (pattern ? slug(*pattern) + "_" : "") + types();
 }
 
-std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &name) {
+Spec parse_spec(const std::string &text, const std::string &name) {
     json spec;
     try {
         spec = json::parse(text);
     } catch (const json::parse_error &error) {
         throw bad_input(name + ": " + error.what());
     }
-    if (!spec.is_object() || !spec.contains("kernels") || !spec["kernels"].is_array() ||
-        spec["kernels"].empty())
-        throw bad_input(name + ": expected an object with a list \"kernels\" of at least one row");
-    std::vector<KernelSpec> kernels;
+    check_members(spec, name, {"kernels", "layers", "model"});
+    Spec result;
+    const bool empty = !spec.contains("kernels") || spec["kernels"].empty();
+    if (empty ? !spec.contains("layers") : !spec["kernels"].is_array())
+        throw bad_input(name + R"(: expected a list "kernels" of at least one row, or "layers")");
     int index = 0;
     std::set<std::string> asked;
-    for (const json &row : spec["kernels"])
-        add_row(row, name + ": kernels[" + std::to_string(index++) + "]", asked, kernels);
-    return kernels;
+    for (const json &row : empty ? json::array() : spec["kernels"])
+        add_row(row, name + ": kernels[" + std::to_string(index++) + "]", asked, result.kernels);
+    read_layers(spec, name, result);
+    return result;
 }
 
 const std::vector<KernelSpec> &builtin_spec() {
     static const std::vector<KernelSpec> spec =
-        parse_spec(std::string(embedded_file("kernels.json")), "kernels.json");
+        parse_spec(std::string(embedded_file("kernels.json")), "kernels.json").kernels;
     return spec;
 }
 

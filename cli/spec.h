@@ -1,4 +1,5 @@
-// Specs: which kernels a bundle holds. kernels.json is the built-in one.
+// Specs: which kernels a bundle holds, and which pattern each layer of a model has. kernels.json is
+// the built-in one.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,9 +20,29 @@ struct KernelSpec {
     std::string name() const;   // "lac_attention_f32_d64", "lac_attention_window_256_f32_d64"
 };
 
-// {"kernels": [{"dtype": "f32", "head_dim": [64, 128], "value_dim": 64, "pattern": "window:256"}]}
-// Lists in head_dim multiply. Every error names `name` and the row.
-std::vector<KernelSpec> parse_spec(const std::string &text, const std::string &name);
+// What a spec says of the model that its kernels are for; 0 where it says nothing.
+struct Model {
+    int layers = 0, heads = 0, kv_heads = 0, tokens = 0;
+};
+
+struct Layer {
+    lac_pattern pattern;
+    std::vector<std::string> kernels;  // names: one for each of the types
+};
+
+struct Spec {
+    std::vector<KernelSpec> kernels;
+    Model model;
+    std::vector<KernelSpec> types;  // of the layers, without pattern
+    std::vector<Layer> layers;      // from layer 0; empty when the spec has none
+};
+
+// {"kernels": [{"dtype": "f32", "head_dim": [64, 128], "value_dim": 64, "pattern": "window:256"}],
+//  "layers": [{"layers": "0-3,8", "pattern": "window:256"}, {"layers": "4-7", "pattern": "dense"}],
+//  "model": {"layers": 9, "heads": 8, "kv_heads": 2, "tokens": 4096, "head_dim": 64}}
+// Lists in head_dim multiply. Layers get kernels of model.head_dim, or else of all types that rows
+// of "kernels" name; one of the two must be there. Every error names `name` and the row.
+Spec parse_spec(const std::string &text, const std::string &name);
 KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where);
 

@@ -92,6 +92,12 @@ static double error(const lac_pattern *pattern, const npy *q, const npy *k, cons
                     const npy *out) {
     const int32_t heads = q->shape[0], n = q->shape[1], d = q->shape[2];
     const int32_t nk = k->shape[1], dv = v->shape[2];
+    const lac_shape shape = {.size = sizeof shape,
+                             .batch = 1,
+                             .heads = heads,
+                             .kv_heads = k->shape[0],
+                             .q_tokens = n,
+                             .k_tokens = nk};
     double wrong = 0, size = 0, *sum = aligned((size_t)dv * sizeof(double));
     for (int32_t sample = 0; sample < 64; sample++) {
         const int32_t h = sample % heads, i = (int32_t)((int64_t)sample * (n - 1) / 63);
@@ -99,7 +105,7 @@ static double error(const lac_pattern *pattern, const npy *q, const npy *k, cons
         double weights = 0;
         for (int32_t f = 0; f < dv; f++) sum[f] = 0;
         for (int32_t j = 0; j < nk; j++) {
-            if (!lac_pattern_attends(pattern, kv, position, j, nk)) continue;
+            if (!lac_pattern_attends(pattern, &shape, 0, h, position, j)) continue;
             double score = 0; /* no maximum is taken off: exp(score) overflows above 709 */
             for (int32_t f = 0; f < d; f++)
                 score += (double)q->data[((int64_t)h * n + i) * d + f] *

@@ -12,6 +12,14 @@ namespace lacuna {
 
 using namespace Halide;
 
+namespace {
+bool has_classes(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (segment_of(p.atom[i]).row_stride > 1) return true;
+    return false;
+}
+}  // namespace
+
 KeepTest keep_by_words(const Func &words) {
     return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
         Expr bit = cast<uint32_t>(1) << cast<uint32_t>(ki);
@@ -25,11 +33,14 @@ KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions, cons
     return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
         Expr q = positions(r, item);
         Expr k = first_keys(edge, item) + ki * key_step;
-        Expr keep = owned<Expr>(pattern, 0, 0, q, k, tokens);
+        const Sequence in;
+        const Pair<Expr> pair{0, q, k, tokens, in};
+        Expr keep = owned<Expr>(pattern, 0, pair);
         for (uint32_t s = 1; s < pattern.atom_count; s++)
-            keep = select(segment == static_cast<int>(s), owned<Expr>(pattern, s, 0, q, k, tokens),
-                          keep);
-        return keep;
+            keep = select(segment == static_cast<int>(s), owned<Expr>(pattern, s, pair), keep);
+        if (!has_classes(pattern)) return keep;  // else short sequences run in dense order
+        return select(segment == static_cast<int>(kWhole), owned<Expr>(pattern, kWhole, pair),
+                      keep);
     };
 }
 

@@ -1,43 +1,15 @@
-// The generators: one per kernel operation. Each ties algorithm, format and schedule together.
-#include <stdexcept>
-
-#include "Halide.h"
+// The generators of packed keys: one per kernel operation. Each ties algorithm, format and schedule
+// together. Those of listed keys are in listed.cpp.
+#include "generators/kernel.h"
 #include "generators/merge.h"
 #include "generators/pack.h"
 #include "generators/partial.h"
-#include "schedules/targets.h"
 
 namespace lacuna {
 
 using namespace Halide;
 
 namespace {
-
-template <class Buffer>
-void fix(Buffer &b, int dim, int extent, int stride) {
-    b.dim(dim).set_bounds(0, extent).set_stride(stride);
-}
-template <class Buffer>
-void start_at_zero(Buffer &b) {
-    for (int i = 0; i < b.dimensions(); i++) b.dim(i).set_min(0);
-}
-
-// What every generator needs to know of its target.
-template <class T>
-class Kernel : public Generator<T> {
-public:
-    GeneratorParam<std::string> triple{"triple", "host"};
-    GeneratorParam<std::string> tier_name{"tier", "sse41"};
-
-protected:
-    const Tier &tier() const {
-        const Platform *platform = find_platform(triple);
-        if (!platform) throw std::invalid_argument("unknown triple " + triple.value());
-        const Tier *tier = find_tier(*platform, tier_name);
-        if (!tier) throw std::invalid_argument("unknown tier " + tier_name.value());
-        return *tier;
-    }
-};
 
 class PackQueries : public Kernel<PackQueries> {
 public:
@@ -145,20 +117,27 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        PartialInputs in{queries,
-                         keys,
-                         values,
-                         panels,
-                         tiles,
-                         edges,
-                         keys.dim(2).extent(),
-                         queries.dim(2).extent(),
-                         slots,
-                         edge_count,
-                         softcap,
-                         careful,
-                         keep_test()};
-        auto s = partial(in, head_dim, value_dim, f);
+        const auto panel = [this](const Expr &slot, const Expr &item) {
+            return unsafe_promise_clamped(panels(slot, item), 0, keys.dim(2).extent() - 1);
+        };
+        PartialInputs in;
+        in.queries = queries;
+        in.tiles = tiles;
+        in.edges = edges;
+        in.tile_count = queries.dim(2).extent();
+        in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
+            return keys(ki, d, panel(slot, item));
+        };
+        in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
+                       const Expr &plane) { return values(x, ki, panel(slot, item), plane); };
+        in.feature = [](const Expr &d, const PlacedFeature &at) { return at(d); };
+        in.slots = slots;
+        in.edge_count = edge_count;
+        in.softcap = softcap;
+        in.careful_scores = in.careful_values = careful;
+        in.keep = keep_test();
+        PartialStages s;
+        partial(s, in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);
         tier().schedule->partial(s, tier().tile, f.lanes);
@@ -186,10 +165,7 @@ private:
 
     void constrain(const Format &f) {
         const int rows = tier().tile.rows, padded = padded_features(value_dim, f);
-        const int row = partial_row(value_dim, f);
-        fix(queries, 0, head_dim, 1);
-        fix(queries, 1, rows, head_dim);
-        queries.dim(2).set_min(0).set_stride(rows * head_dim);
+        fix_queries(queries, rows, head_dim);
         fix(keys, 0, f.panel_keys, 1);
         fix(keys, 1, head_dim, f.panel_keys);
         keys.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
@@ -197,10 +173,7 @@ private:
         fix(values, 1, f.panel_keys, f.plane);
         values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
         values.dim(3).set_bounds(0, padded / f.plane);
-        // Columns past the sum are not written: one vector holds max and sum.
-        fix(out, 0, padded + f.lanes, 1);
-        fix(out, 1, rows, row);
-        out.dim(2).set_min(0).set_stride(row * rows);
+        fix_parts(out, rows, rows, value_dim, f);
     }
 };
 

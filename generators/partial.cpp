@@ -10,14 +10,21 @@ namespace {
 
 void define_score(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
-    auto panel = [&](const Expr &slot) {
-        return unsafe_promise_clamped(in.panels(slot, i), 0, in.panel_count - 1);
-    };
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
-    s.features = RDom(0, s.head_dim, "features");
+    s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
+    const auto product = [&](const Expr &d) {
+        return in.queries(d, r, tile) * cast<float>(in.key(ki, d, kj, i));
+    };
     s.dot(ki, kj, r, i) = 0.0f;
-    s.dot(ki, kj, r, i) +=
-        in.queries(s.features, r, tile) * cast<float>(in.keys(ki, s.features, panel(kj)));
+    if (in.dot_lanes == 1) {
+        s.dot(ki, kj, r, i) += product(s.features);
+    } else {
+        s.lane_dot = Func("lane_dot");
+        s.fold_dot = RDom(0, in.dot_lanes, "fold_dot");
+        s.lane_dot(s.l, ki, kj, r, i) = 0.0f;
+        s.lane_dot(s.l, ki, kj, r, i) += product(s.features * in.dot_lanes + s.l);
+        s.dot(ki, kj, r, i) += s.lane_dot(s.fold_dot, ki, kj, r, i);
+    }
 
     s.score(ki, kj, r, i) = s.dot(ki, kj, r, i);
     Expr raw = s.score(ki, kj, r, i);
@@ -46,7 +53,7 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
 
     // Masked scores are finite, so a score that is not belongs to a kept key.
     Expr score = s.score(ki, kj, r, i);
-    s.weight(ki, kj, r, i) = select_bits(!s.all_finite && is_nonfinite(score), kQuietNanBits,
+    s.weight(ki, kj, r, i) = select_bits(!s.finite_scores && is_nonfinite(score), kQuietNanBits,
                                          exp2_nonpositive(score - s.row_max(r, i)));
     s.sum_lanes = RDom(0, vectors, 0, in.slots, "sum_lanes");
     s.fold_sum = RDom(0, lanes, "fold_sum");
@@ -59,31 +66,32 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
 void define_output(PartialStages &s, const PartialInputs &in) {
     const Var x = s.x, plane = s.plane, r = s.r, i = s.i;
     s.each_key = RDom(0, s.format.panel_keys, 0, in.slots, "each_key");
-    Expr panel = unsafe_promise_clamped(in.panels(s.each_key.y, i), 0, in.panel_count - 1);
-    Expr value = cast<float>(in.values(x, s.each_key.x, panel, plane));
+    Expr value = cast<float>(in.value(x, s.each_key.x, s.each_key.y, i, plane));
     // 0·NaN is NaN: where V may hold one, masked keys read as 0.
     Expr masked = same_bits(s.score(s.each_key.x, s.each_key.y, r, i), kMasked);
-    value = select_bits(!s.all_finite && masked, 0, value);
+    value = select_bits(!s.finite_values && masked, 0, value);
     s.product(x, plane, r, i) = 0.0f;
     s.product(x, plane, r, i) += s.weight(s.each_key.x, s.each_key.y, r, i) * value;
     s.attended(x, plane, r, i) = s.product(x, plane, r, i);
 
     const int padded = padded_features(s.value_dim, s.format);
-    Expr feature = min(s.d, padded - 1);
-    s.out(s.d, r, i) = select(likely(s.d < padded),
-                              s.attended(feature % s.format.plane, feature / s.format.plane, r, i),
+    const auto at = [&](const Expr &place) {
+        return s.attended(place % s.format.plane, place / s.format.plane, r, i);
+    };
+    s.out(s.d, r, i) = select(likely(s.d < padded), in.feature(min(s.d, padded - 1), at),
                               select(s.d == padded, s.row_max(r, i), s.row_sum(r, i)));
 }
 
 }  // namespace
 
-PartialStages partial(const PartialInputs &in, int head_dim, int value_dim, const Format &f) {
-    PartialStages s;
+void partial(PartialStages &s, const PartialInputs &in, int head_dim, int value_dim,
+             const Format &f) {
     s.head_dim = head_dim;
     s.value_dim = value_dim;
     s.format = f;
     s.softcap_off = in.softcap == 0.0f;
-    s.all_finite = !in.careful;
+    s.finite_scores = !in.careful_scores;
+    s.finite_values = !in.careful_values;
     s.dot = Func("dot");
     s.score = Func("score");
     s.lane_max = Func("lane_max");
@@ -97,7 +105,6 @@ PartialStages partial(const PartialInputs &in, int head_dim, int value_dim, cons
     define_score(s, in);
     define_softmax(s, in, f.lanes);
     define_output(s, in);
-    return s;
 }
 
 }  // namespace lacuna

@@ -5,21 +5,37 @@
 
 namespace lacuna {
 
+// Where K and V come from: element d of the key in lane ki of an item's slot, and element x of its
+// plane of V.
+using KeyOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::Expr &d,
+                                         const Halide::Expr &slot, const Halide::Expr &item)>;
+using ValueOf = std::function<Halide::Expr(const Halide::Expr &x, const Halide::Expr &ki,
+                                           const Halide::Expr &slot, const Halide::Expr &item,
+                                           const Halide::Expr &plane)>;
+// Feature d of the result, given what stands at a place of the planes, laid side by side.
+using PlacedFeature = std::function<Halide::Expr(const Halide::Expr &place)>;
+using FeatureOf = std::function<Halide::Expr(const Halide::Expr &d, const PlacedFeature &at)>;
+
 struct PartialInputs {
-    Halide::Func queries;  // (d, row, tile), scaled by scale * log2(e)
-    Halide::Func keys;     // (key, d, panel)
-    Halide::Func values;   // (feature, key, panel, plane)
-    Halide::Func panels;   // (slot, item) -> panel
-    Halide::Func tiles;    // (item) -> tile
-    Halide::Func edges;    // (edge, item) -> slot that needs the keep test; repeats are harmless
-    Halide::Expr panel_count, tile_count;  // for bounds promises alone
-    Halide::Expr slots, edge_count;        // per item, the same for the whole batch
-    Halide::Expr softcap;                  // in base-2 units, 0 for none
-    Halide::Expr careful;                  // some input of the batch is Inf or NaN
+    Halide::Func queries;     // (d, row, tile), scaled by scale * log2(e)
+    Halide::Func tiles;       // (item) -> tile
+    Halide::Func edges;       // (edge, item) -> slot that needs the keep test; repeats are harmless
+    Halide::Expr tile_count;  // for a bounds promise alone
+    KeyOf key;
+    ValueOf value;
+    FeatureOf feature;
+    Halide::Expr slots, edge_count;  // per item, the same for the whole batch
+    Halide::Expr softcap;            // in base-2 units, 0 for none
+    Halide::Expr careful_scores;     // some score may be Inf or NaN
+    Halide::Expr careful_values;     // some value of V may
+    // Each score is summed over so many features side by side, and these sums are added; 1: feature
+    // by feature. Another number gives other last bits.
+    int dot_lanes = 1;
     KeepTest keep;
 };
 
 // out(d, row, item): d < padded value_dim: sum of weight * V; then the row's maximum and sum.
-PartialStages partial(const PartialInputs &in, int head_dim, int value_dim, const Format &f);
+void partial(PartialStages &s, const PartialInputs &in, int head_dim, int value_dim,
+             const Format &f);
 
 }  // namespace lacuna

@@ -34,8 +34,9 @@ struct PackValuesStages {
 
 // Scores, softmax numerators and their product with V, for a batch of items.
 struct PartialStages {
-    Halide::Func dot;    // Q·K, one register block
-    Halide::Func score;  // dot, then softcap (update 0), then the keep test (update 1)
+    Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
+    Halide::Func dot;       // Q·K, one register block
+    Halide::Func score;     // dot, then softcap (update 0), then the keep test (update 1)
     Halide::Func lane_max, row_max;
     Halide::Func weight;  // exp2(score - row_max)
     Halide::Func lane_sum, row_sum;
@@ -43,9 +44,30 @@ struct PartialStages {
     Halide::Func attended;  // product of all planes of some rows
     Halide::Func out;       // attended, max and sum side by side
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
-    Halide::RDom features, panel_lanes, sum_lanes, fold_max, fold_sum, each_key, edge;
-    Halide::Expr softcap_off, all_finite;
+    Halide::RDom features, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
+    Halide::Expr softcap_off, finite_scores, finite_values;
     int head_dim = 0, value_dim = 0;
+    Format format{};
+};
+
+// The same of keys that are listed one by one.
+struct GatherStages : PartialStages {
+    Halide::Func panels;  // (ki, d, kj, i), rows of K side by side; undefined for a single row
+    int key_lanes = 0;    // features side by side
+};
+
+// Flat (row, key) pairs, in list order throughout.
+struct PairsStages {
+    Halide::Func dot;    // Q·K, a sum a lane
+    Halide::Func score;  // dot's lanes added (update 0), then softcap (update 1)
+    Halide::Func row_max, row_sum;
+    Halide::Func weight;  // exp2(score - row_max)
+    Halide::Func out;     // max and sum, then weight·V pair by pair (update 0)
+    Halide::Var l{"l"}, p{"p"}, r{"r"}, d{"d"};
+    Halide::RDom features, fold, max_pairs, sum_pairs, products;
+    Halide::Expr softcap_off;
+    int dot_lanes = 0, value_lanes = 0;  // features side by side
+    int rows = 0, value_dim = 0;
     Format format{};
 };
 
@@ -61,6 +83,28 @@ struct MergeStages {
     Halide::Expr one_part;  // merge: nothing to fold
     int value_dim = 0;
     Format format{};
+};
+
+// Each feature's extremes, or its mean, over the keys of a block; [feature][block].
+struct SummariseStages {
+    Halide::Func most, least, total;  // over keys, features side by side
+    Halide::Func high, low;
+    Halide::Var b{"b"}, d{"d"};
+    Halide::RDom keys;
+    Halide::Expr mean;
+    int head_dim = 0;
+};
+
+// Scores of blocks for rows of queries, and their maximum over the rows.
+struct RouteStages {
+    Halide::Func positive, negative;  // parts of a query's features, some rows side by side
+    Halide::Func score;
+    Halide::Func out;
+    Halide::Var b{"b"}, d{"d"}, i{"i"}, y{"y"};  // row i of row block y
+    Halide::RDom features, rows;
+    Halide::Expr mean;
+    int head_dim = 0;
+    int step = 0;  // blocks of a register block; `out` is a multiple of it
 };
 
 }  // namespace lacuna

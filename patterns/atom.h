@@ -1,15 +1,15 @@
 // What an atom's header gives. Each atom is a struct with four static members:
 //   syntax                       its name, parameters and one sentence
-//   attends(a, head, q, k, n)    the definition, in any domain of domain.h
+//   attends(a, pair)             the definition, in any domain of domain.h
 //   segment(a)                   how its keys are laid out in panels
 //   keys(a, rows)                ranges of keys, ascending, that hold all the rows may need: a hint
 //                                that bounds the search for panels; the plan decides by attends()
 //   row_cuts(a, n)               positions where tiles end, so that dense rows share no tile with
 //                                others (0: none)
 //   retention(a)                 which keys a later causal query can still see
+// Atoms that read lists of the caller's are described in listed.h.
 #pragma once
-#include "patterns/domain.h"
-#include "runtime/include/lacuna/lacuna.h"
+#include "patterns/sequence.h"
 
 namespace lacuna {
 
@@ -17,26 +17,50 @@ struct Parameter {
     const char *name;
     int32_t least;
     int32_t most = LAC_MAX_ARGUMENT;
+    bool named = false;  // written name=value, and left out when 0
 };
 struct Syntax {
     const char *name;
     int count;
     Parameter parameter[LAC_ATOM_ARGS];
     const char *keeps;
-    int optional = 0;      // parameters at the end that may be left out: then they are 0
-    bool by_head = false;  // attends() asks for the KV head
-    bool compiles = true;  // attends() exists for Halide::Expr
+    int optional = 0;            // parameters at the end that may be left out: then they are 0
+    bool by_head = false;        // attends() asks for the KV head
+    bool compiles = true;        // attends() exists for Halide::Expr
+    bool reads_rows = false;     // of lac_lists; one such atom a pattern
+    bool reads_globals = false;  // of lac_lists
+};
+
+// Where a segment's keys are read from.
+enum class Source : int32_t {
+    kPanels,  // packed panels
+    kList,    // the caller's rows, key by key as a list says
+    kPairs    // the same, for a flat list of (query, key)
 };
 
 // Keys k = residue (mod modulus) lie side by side in panels of their own. Rows of a tile are
 // row_stride apart: 1, or the modulus where a row sees only its own residue class (residues =
-// modulus).
+// modulus). A list serves list_tokens queries, counted from the tensor's first; 0: all.
 struct Segment {
     int32_t modulus = 1;
     int32_t residues = 1;
     int32_t row_stride = 1;
+    Source source = Source::kPanels;
+    int32_t list_tokens = 0;
     static Segment contiguous() { return {}; }
     static Segment own_class(int32_t modulus) { return {modulus, modulus, modulus}; }
+    static Segment listed(int32_t tokens) { return {1, 1, 1, Source::kList, tokens}; }
+    static Segment pairs() { return {1, 1, 1, Source::kPairs, 0}; }
+};
+
+// What lac_lists must hold for an atom: rows of each list, keys of an index, whether the rows are
+// pairs, and for topk how many indices a row may hold and how many queries it serves.
+struct ListShape {
+    int64_t rows = 0;
+    int64_t block = 1;
+    bool pairs = false;
+    int64_t most = INT64_MAX;
+    int64_t chosen_for = 0;
 };
 
 struct KeyRange {
@@ -61,6 +85,8 @@ struct RowCuts {
 // What most atoms have in common.
 struct PlainAtom {
     static RowCuts row_cuts(const lac_atom &, int64_t) { return {{0, 0}}; }
+    static Indices list(const lac_atom &, const Sequence &, int64_t, int64_t) { return {}; }
+    static ListShape list_shape(const lac_atom &, int64_t, int64_t) { return {}; }
 };
 
 // The rows of a tile, from the first to the last, in a sequence of n tokens.

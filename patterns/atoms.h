@@ -7,9 +7,14 @@
 #include "patterns/dilated.h"
 #include "patterns/every.h"
 #include "patterns/global.h"
+#include "patterns/global_list.h"
 #include "patterns/local.h"
+#include "patterns/mask_blocks.h"
+#include "patterns/mask_csr.h"
+#include "patterns/mask_pairs.h"
 #include "patterns/sink.h"
 #include "patterns/strided.h"
+#include "patterns/topk.h"
 #include "patterns/window.h"
 
 #define LAC_ATOMS(X) \
@@ -22,4 +27,9 @@
     X(Sink)          \
     X(Global)        \
     X(Block)         \
-    X(BigBird)
+    X(BigBird)       \
+    X(GlobalList)    \
+    X(MaskCsr)       \
+    X(MaskBlocks)    \
+    X(MaskPairs)     \
+    X(TopK)

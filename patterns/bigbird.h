@@ -11,7 +11,7 @@
 
 namespace lacuna {
 
-struct BigBird {
+struct BigBird : PlainAtom {
     static constexpr int kMaxRandom = 32;
     static constexpr uint64_t kStep = 0x9e3779b97f4a7c15u;
     static constexpr Syntax syntax{
@@ -97,26 +97,25 @@ struct BigBird {
         int64_t drawn[kMaxRandom];
         return contains(drawn, draw(a, head, row, count, drawn), block);
     }
-    static bool attends(const lac_atom &a, const int64_t &head, const int64_t &q, const int64_t &k,
-                        const int64_t &n) {
-        return keeps(a, head, q / a.arg[0], k / a.arg[0], blocks(a, n));
+    static bool attends(const lac_atom &a, const Pair<int64_t> &p) {
+        return keeps(a, p.head / p.in.group_heads, p.q / a.arg[0], p.k / a.arg[0], blocks(a, p.n));
     }
-    static Maybe attends(const lac_atom &a, const Span &head, const Span &q, const Span &k,
-                         const Span &n) {
-        const Span row = block_of(q, a.arg[0]), block = block_of(k, a.arg[0]);
-        if (!row.single() || !block.single()) return {true, true};
-        const bool kept = keeps(a, head.lo, row.lo, block.lo, blocks(a, n.lo));
+    static Maybe attends(const lac_atom &a, const Pair<Span> &p) {
+        const Span row = block_of(p.q, a.arg[0]), block = block_of(p.k, a.arg[0]);
+        const Span head = block_of(p.head, p.in.group_heads);
+        if (!row.single() || !block.single() || !head.single()) return {true, true};
+        const bool kept = keeps(a, head.lo, row.lo, block.lo, blocks(a, p.n.lo));
         return {kept, !kept};
     }
-    static Bits attends(const lac_atom &a, const Lanes &head, const Lanes &q, const Lanes &k,
-                        const Lanes &n) {
-        const int64_t row = q.lane[0] / a.arg[0], count = blocks(a, n.lane[0]);
+    static Bits attends(const lac_atom &a, const Pair<Lanes> &p) {
+        const int64_t head = p.head.lane[0] / p.in.group_heads;
+        const int64_t row = p.q.lane[0] / a.arg[0], count = blocks(a, p.n.lane[0]);
         Bits bits;
         int64_t asked = -1;
         bool kept = false;
         for (int i = 0; i < kLanes; i++) {
-            const int64_t block = k.lane[i] / a.arg[0];
-            if (block != asked) kept = keeps(a, head.lane[0], row, block, count);
+            const int64_t block = p.k.lane[i] / a.arg[0];
+            if (block != asked) kept = keeps(a, head, row, block, count);
             asked = block;
             bits.lane[i] = kept;
         }
@@ -124,8 +123,8 @@ struct BigBird {
     }
     // Kernels take this atom as mask words; see Syntax::compiles.
     template <class Int>
-    static auto attends(const lac_atom &, const Int &, const Int &, const Int &k, const Int &n) {
-        return k < n;
+    static auto attends(const lac_atom &, const Pair<Int> &p) {
+        return p.k < p.n;
     }
 
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }

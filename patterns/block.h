@@ -9,8 +9,8 @@ namespace lacuna {
 struct Block : PlainAtom {
     static constexpr Syntax syntax{"block", 1, {{"B", 1}}, "q and k lie in the same block of B"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
-        return block_of(q, a.arg[0]) == block_of(k, a.arg[0]);
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return block_of(p.q, a.arg[0]) == block_of(p.k, a.arg[0]);
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {

@@ -9,8 +9,8 @@ namespace lacuna {
 struct Dense : PlainAtom {
     static constexpr Syntax syntax{"dense", 0, {}, "every key"};
     template <class Int>
-    static auto attends(const lac_atom &, const Int &, const Int &, const Int &k, const Int &n) {
-        return k < n;
+    static auto attends(const lac_atom &, const Pair<Int> &p) {
+        return p.k < p.n;
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &, const TileRows &rows) {

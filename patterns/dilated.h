@@ -15,9 +15,9 @@ struct Dilated : PlainAtom {
         return smaller<int64_t>(static_cast<int64_t>(a.arg[0]) * a.arg[1], LAC_MAX_TOKENS);
     }
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
         const auto limit = static_cast<int32_t>(reach(a));
-        return divides(a.arg[1], q - k) && q - k < limit && k - q < limit;
+        return divides(a.arg[1], p.q - p.k) && p.q - p.k < limit && p.k - p.q < limit;
     }
     static Segment segment(const lac_atom &a) { return Segment::own_class(a.arg[1]); }
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {

@@ -10,8 +10,8 @@ namespace lacuna {
 struct Every : PlainAtom {
     static constexpr Syntax syntax{"every", 1, {{"S", 1}}, "k mod S = 0: the global columns"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
-        return divides(a.arg[0], k);
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return divides(a.arg[0], p.k);
     }
     static Segment segment(const lac_atom &a) { return {a.arg[0], 1, 1}; }
     static KeyRanges keys(const lac_atom &, const TileRows &rows) {

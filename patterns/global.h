@@ -8,11 +8,11 @@
 
 namespace lacuna {
 
-struct Global {
+struct Global : PlainAtom {
     static constexpr Syntax syntax{"global", 1, {{"N", 1}}, "k < N or q < N: rows and columns"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
-        return k < a.arg[0] || q < a.arg[0];
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return p.k < a.arg[0] || p.q < a.arg[0];
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {

@@ -11,8 +11,8 @@ struct Local : PlainAtom {
     static constexpr Syntax syntax{
         "local", 2, {{"L", 0}, {"R", 0}}, "-R <= q-k <= L: L keys back, R ahead (bidi)"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
-        return q - k < a.arg[0] + 1 && k - q < a.arg[1] + 1;
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return p.q - p.k < a.arg[0] + 1 && p.k - p.q < a.arg[1] + 1;
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {

@@ -1,4 +1,4 @@
-// The pattern language, read and written. Everything about atoms comes from their syntax rows: no
+// The pattern language, read. Everything about atoms comes from their syntax rows: no
 // atom is named here. Freestanding: no C++ library, no allocation, nothing to construct.
 #include "patterns/parse.h"
 
@@ -15,6 +15,8 @@ constexpr int kLongestName = 31;  // of an atom; longer ones get no suggestion
 #define LAC_TEXT(x) LAC_QUOTE(x)
 constexpr char kTooManyAtoms[] = "at most " LAC_TEXT(LAC_MAX_ATOMS) " atoms";
 constexpr char kTooLarge[] = "a number of at most 2^30";
+constexpr char kOneReader[] = "at most one of the mask: and topk atoms";
+constexpr char kHeads[] = "heads(";
 static_assert(LAC_MAX_ARGUMENT == 1 << 30, "kTooLarge states the limit");
 
 struct Slice {
@@ -42,6 +44,14 @@ Slice run_of(bool (*belongs)(char), const char *at) {
     return {at, end};
 }
 
+// "window", and "mask:csr" where letters follow a colon.
+Slice name_at(const char *at) {
+    Slice name = run_of(in_word, at);
+    if (*name.end == ':' && name.size() > 0 && in_word(name.end[1]) && !is_digit(name.end[1]))
+        name.end = run_of(in_word, name.end + 1).end;
+    return name;
+}
+
 // What a message shows as found at this place: a word, or one character.
 Slice token_at(const char *at) {
     if (in_word(*at)) return run_of(in_word, at);
@@ -53,6 +63,13 @@ bool equals(Slice text, const char *name) {
     for (const char *c = text.first; c != text.end; c++, name++)
         if (*c != *name) return false;
     return *name == '\0';
+}
+
+// The text after this word, or null.
+const char *after(const char *text, const char *word) {
+    while (*word != '\0')
+        if (*text++ != *word++) return nullptr;
+    return text;
 }
 
 // One is the other's beginning, by at least two letters: "win", "window256".
@@ -143,43 +160,115 @@ bool read_number(Reader &r, const Parameter &allowed, int32_t &value) {
     return true;
 }
 
-bool read_arguments(Reader &r, const Syntax &syntax, lac_atom &atom) {
-    for (int i = 0; i < syntax.count; i++) {
-        const bool given = *r.at == (i == 0 ? ':' : ',');
-        if (!given && i >= syntax.count - syntax.optional) break;
-        if (!given)
-            return r.fail(token_at(r.at), i == 0 ? "':' and a number" : "',' and another number");
-        r.at++;
-        if (!read_number(r, syntax.parameter[i], atom.arg[i])) return false;
+// One parameter, if it is there: ":256", ",64" or ",cap=300".
+bool read_argument(Reader &r, const Syntax &syntax, int i, lac_atom &atom) {
+    const Parameter &parameter = syntax.parameter[i];
+    const char separator = i == 0 && !has_colon(syntax.name) ? ':' : ',';
+    const char *value = *r.at == separator ? r.at + 1 : nullptr;
+    if (value && parameter.named) {
+        value = after(value, parameter.name);
+        if (value) value = *value == '=' ? value + 1 : nullptr;
     }
+    if (!value) {
+        if (i >= syntax.count - syntax.optional) return true;
+        return r.fail(token_at(r.at),
+                      separator == ':' ? "':' and a number" : "',' and another number");
+    }
+    r.at = value;
+    return read_number(r, parameter, atom.arg[i]);
+}
+
+bool read_arguments(Reader &r, const Syntax &syntax, lac_atom &atom) {
+    for (int i = 0; i < syntax.count; i++)
+        if (!read_argument(r, syntax, i, atom)) return false;
+    // What is left over is a parameter of another name, or none.
+    if (syntax.optional > 0 && syntax.parameter[syntax.count - 1].named && *r.at == ',')
+        return r.fail(token_at(r.at + 1), "one of its named parameters, in order");
     return true;
 }
 
-bool same_atom(const lac_atom &a, const lac_atom &b) {
-    bool same = a.kind == b.kind;
-    for (int i = 0; i < LAC_ATOM_ARGS; i++) same = same && a.arg[i] == b.arg[i];
-    return same;
-}
-bool listed_before(const lac_pattern &p, uint32_t count, const lac_atom &atom) {
-    for (uint32_t i = 0; i < count; i++)
-        if (same_atom(p.atom[i], atom)) return true;
-    return false;
+// Every atom that reads rows of lists, whichever heads it is for, must be the same one.
+bool reads_rows_again(const lac_pattern &p, const lac_atom &atom) {
+    return syntax_of(atom.kind).reads_rows && row_reader(p) && !same_reading(*row_reader(p), atom);
 }
 
-bool read_atom(Reader &r, lac_pattern &p) {
-    const Slice name = run_of(in_word, r.at);
-    lac_atom atom = {};
-    while (atom.kind < kAtomKinds && !equals(name, syntax_of(atom.kind).name)) atom.kind++;
+uint32_t kind_of(Slice name) {
+    uint32_t kind = 0;
+    while (kind < kAtomKinds && !equals(name, syntax_of(kind).name)) kind++;
+    return kind;
+}
+
+bool read_atom(Reader &r, lac_pattern &p, const lac_atom &heads) {
+    const Slice word = run_of(in_word, r.at);
+    Slice name = name_at(r.at);
+    lac_atom atom = heads;
+    atom.kind = kind_of(name);
+    if (atom.kind == kAtomKinds && kind_of(word) < kAtomKinds) {
+        name = word;  // its ':' begins the parameters
+        atom.kind = kind_of(word);
+    }
     if (atom.kind == kAtomKinds) {
-        Slice found = token_at(r.at);
-        if (name.size() > 0 && *found.end == '/') found.end++;
-        return r.fail(found, "an atom name", nearest_name(name, r.at == r.text));
+        const bool first = r.at == r.text;
+        const char *nearest = nearest_name(name, first);
+        Slice found = nearest && has_colon(nearest) ? name : token_at(r.at);
+        if (!nearest) nearest = nearest_name(word, first);
+        if (word.size() > 0 && *found.end == '/') found.end++;
+        return r.fail(found, "an atom name", nearest);
     }
     r.at = name.end;
     if (!read_arguments(r, syntax_of(atom.kind), atom)) return false;
-    if (listed_before(p, p.atom_count, atom))
-        return r.fail({name.first, r.at}, "an atom not listed before");
+    const Slice found{name.first, r.at};
+    if (listed_before(p, p.atom_count, atom)) return r.fail(found, "an atom not listed before");
+    if (reads_rows_again(p, atom)) return r.fail(found, kOneReader);
     p.atom[p.atom_count++] = atom;
+    return true;
+}
+
+// Atoms joined by '+', up to another sign. Only outside of heads(...) may heads(...) come.
+bool read_heads(Reader &r, lac_pattern &p);
+bool read_union(Reader &r, lac_pattern &p, const lac_atom &heads) {
+    bool had_heads = false;
+    for (;;) {
+        const bool group = heads.end_head == 0 && !had_heads && after(r.at, kHeads);
+        had_heads = had_heads || group;
+        if (!(group ? read_heads(r, p) : read_atom(r, p, heads))) return false;
+        if (*r.at != '+') return true;
+        if (p.atom_count == LAC_MAX_ATOMS) return r.fail(token_at(r.at), kTooManyAtoms);
+        r.at++;
+    }
+}
+
+// "0-5" or "6"; heads ascend.
+bool read_range(Reader &r, int32_t first_free, lac_atom &heads) {
+    const Slice found = run_of(in_word, r.at);  // '-' is a sign of words
+    int32_t last = 0;
+    if (!read_number(r, {"head", 0}, heads.first_head)) return false;
+    last = heads.first_head;
+    if (*r.at == '-') {
+        r.at++;
+        if (!read_number(r, {"head", 0}, last)) return false;
+    }
+    if (heads.first_head < first_free || last < heads.first_head)
+        return r.fail(found, "query heads in ascending order");
+    heads.end_head = last + 1;
+    return true;
+}
+
+// heads(0-5=window:256|6-7=dense)
+bool read_heads(Reader &r, lac_pattern &p) {
+    r.at = after(r.at, kHeads);
+    lac_atom heads = {};
+    for (;;) {
+        if (!read_range(r, heads.end_head, heads)) return false;
+        if (*r.at != '=') return r.fail(token_at(r.at), "'=' and a pattern");
+        r.at++;
+        if (p.atom_count == LAC_MAX_ATOMS) return r.fail(token_at(r.at), kTooManyAtoms);
+        if (!read_union(r, p, heads)) return false;
+        if (*r.at == ')') break;
+        if (*r.at != '|') return r.fail(token_at(r.at), "'+', '|' or ')'");
+        r.at++;
+    }
+    r.at++;
     return true;
 }
 
@@ -187,95 +276,15 @@ bool read_pattern(Reader &r, lac_pattern &p) {
     const Slice prefix = run_of(in_word, r.at);
     p.bidi = equals(prefix, kBidi) && *prefix.end == '/';
     if (p.bidi) r.at = prefix.end + 1;
-    for (;;) {
-        if (!read_atom(r, p)) return false;
-        if (*r.at == '\0') return true;
-        if (*r.at != '+') return r.fail(token_at(r.at), "'+' or the end");
-        if (p.atom_count == LAC_MAX_ATOMS) return r.fail(token_at(r.at), kTooManyAtoms);
-        r.at++;
-    }
-}
-
-// Counts what it cannot write.
-struct Writer {
-    char *text;
-    size_t capacity, length;
-
-    void put(char c) {
-        if (length + 1 < capacity) text[length] = c;
-        length++;
-    }
-    void put(const char *word) {
-        while (*word != '\0') put(*word++);
-    }
-    void put(int32_t number) {
-        if (number >= 10) put(number / 10);
-        put(static_cast<char>('0' + number % 10));
-    }
-    size_t finish() const {
-        if (capacity > 0) text[smaller(length, capacity - 1)] = '\0';
-        return length;
-    }
-};
-
-struct Punctuation {
-    char bidi, first, next, plus;
-};
-
-size_t write(const lac_pattern *pattern, Punctuation mark, char *text, size_t capacity) {
-    Writer w{text, text == nullptr ? 0 : capacity, 0};
-    if (pattern == nullptr || !well_formed(*pattern)) return w.finish();
-    if (pattern->bidi) {
-        w.put(kBidi);
-        w.put(mark.bidi);
-    }
-    for (uint32_t i = 0; i < pattern->atom_count; i++) {
-        const lac_atom &atom = pattern->atom[i];
-        const Syntax &syntax = syntax_of(atom.kind);
-        if (i > 0) w.put(mark.plus);
-        w.put(syntax.name);
-        for (int j = 0; j < syntax.count; j++) {
-            w.put(j == 0 ? mark.first : mark.next);
-            w.put(atom.arg[j]);
-        }
-    }
-    return w.finish();
-}
-
-bool well_formed(const lac_atom &atom) {
-    if (atom.kind >= kAtomKinds) return false;
-    const Syntax &syntax = syntax_of(atom.kind);
-    for (int i = 0; i < LAC_ATOM_ARGS; i++) {
-        const bool used = i < syntax.count;
-        const int32_t least = used ? syntax.parameter[i].least : 0;
-        if (atom.arg[i] < least || atom.arg[i] > (used ? syntax.parameter[i].most : 0))
-            return false;
-    }
-    return true;
+    if (!read_union(r, p, {})) return false;
+    return *r.at == '\0' || r.fail(token_at(r.at), "'+' or the end");
 }
 
 }  // namespace
-
-bool well_formed(const lac_pattern &p) {
-    if (p.size != sizeof(lac_pattern) || p.bidi > 1) return false;
-    if (p.atom_count < 1 || p.atom_count > LAC_MAX_ATOMS) return false;
-    for (uint32_t i = 0; i < p.atom_count; i++)
-        if (!well_formed(p.atom[i]) || listed_before(p, i, p.atom[i])) return false;
-    return true;
-}
-
-bool same_pattern(const lac_pattern &a, const lac_pattern &b) {
-    if (a.bidi != b.bidi || a.atom_count != b.atom_count) return false;
-    for (uint32_t i = 0; i < a.atom_count; i++)
-        if (!same_atom(a.atom[i], b.atom[i])) return false;
-    return true;
-}
-
 }  // namespace lacuna
 
-extern "C" {
-
-lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern_error *error) {
+extern "C" lac_status lac_pattern_parse(const char *text, lac_pattern *pattern,
+                                        lac_pattern_error *error) {
     if (text == nullptr || pattern == nullptr) return LAC_BAD_ARGUMENT;
     lac_pattern made = {};
     made.size = sizeof made;
@@ -283,18 +292,4 @@ lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern
     if (!lacuna::read_pattern(reader, made)) return LAC_BAD_PATTERN;
     *pattern = made;
     return LAC_OK;
-}
-
-size_t lac_pattern_text(const lac_pattern *pattern, char *text, size_t capacity) {
-    return lacuna::write(pattern, {'/', ':', ',', '+'}, text, capacity);
-}
-
-size_t lac_pattern_slug(const lac_pattern *pattern, char *text, size_t capacity) {
-    return lacuna::write(pattern, {'_', '_', '_', '_'}, text, capacity);
-}
-
-int lac_pattern_attends(const lac_pattern *pattern, int32_t head, int32_t q, int32_t k, int32_t n) {
-    if (pattern == nullptr || !lacuna::well_formed(*pattern)) return 0;
-    return lacuna::attends(*pattern, head, q, k, n);
-}
 }

@@ -39,41 +39,85 @@ inline RowCuts row_cuts_of(const lac_atom &a, int64_t n) {
 inline Retention retention_of(const lac_atom &a) {
     return visit(a.kind, [&](auto atom) { return atom.retention(a); });
 }
+inline Indices list_of(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
+    return visit(a.kind, [&](auto atom) { return atom.list(a, in, head, q); });
+}
+inline ListShape list_shape_of(const lac_atom &a, int64_t queries, int64_t keys) {
+    return visit(a.kind, [&](auto atom) { return atom.list_shape(a, queries, keys); });
+}
+
+// An atom holds for all query heads, or for some of heads(...).
+inline bool for_all_heads(const lac_atom &a) { return a.end_head == 0; }
 template <class Int>
-auto atom_attends(const lac_atom &a, const Int &head, const Int &q, const Int &k, const Int &n) {
-    return visit(a.kind, [&](auto atom) { return atom.attends(a, head, q, k, n); });
+auto within_heads(const lac_atom &a, const Pair<Int> &p) {
+    if (for_all_heads(a)) return p.k < p.n;  // as of every pair
+    return p.head < a.end_head && !(p.head < a.first_head);
+}
+template <class Int>
+auto atom_attends(const lac_atom &a, const Pair<Int> &p) {
+    auto keep = visit(a.kind, [&](auto atom) { return atom.attends(a, p); });
+    return for_all_heads(a) ? keep : keep && within_heads(a, p);
+}
+
+// The atoms before `end` that keep a pair, none or some of them.
+template <class Int>
+auto any_attends(const lac_pattern &p, uint32_t end, const Pair<Int> &pair) {
+    auto any = atom_attends(p.atom[0], pair);
+    for (uint32_t i = 1; i < end; i++) any = any || atom_attends(p.atom[i], pair);
+    return any;
 }
 
 // Which pairs segment `owner` visits: kept by its atom, by no earlier one, inside the sequence
-// and, unless the pattern is bidi, not ahead of the query.
+// and, unless the pattern is bidi, not ahead of the query. The owner kWhole has all kept pairs.
+// `listed`: the keys were taken from the atom's own list for these queries.
+constexpr uint32_t kWhole = LAC_MAX_ATOMS;
 template <class Int>
-auto owned(const lac_pattern &p, uint32_t owner, const Int &head, const Int &q, const Int &k,
-           const Int &n) {
-    auto keep = atom_attends(p.atom[owner], head, q, k, n) && k < n;
-    if (!p.bidi) keep = keep && k <= q;
-    for (uint32_t i = 0; i < owner; i++) keep = keep && !atom_attends(p.atom[i], head, q, k, n);
-    return keep;
+auto owned(const lac_pattern &p, uint32_t owner, const Pair<Int> &pair, bool listed = false) {
+    auto keep = pair.k < pair.n;
+    if (!p.bidi) keep = keep && pair.k <= pair.q;
+    if (owner == kWhole) return keep && any_attends(p, p.atom_count, pair);
+    const lac_atom &atom = p.atom[owner];
+    keep = keep && (listed ? within_heads(atom, pair) : atom_attends(atom, pair));
+    return owner > 0 ? keep && !any_attends(p, owner, pair) : keep;
 }
 
-// The pattern's definition: may query q of a KV head see key k of n?
-inline bool attends(const lac_pattern &p, int64_t head, int64_t q, int64_t k, int64_t n) {
-    if (k < 0 || k >= n || (!p.bidi && k > q)) return false;
+// The pattern's definition: may this query see this key?
+inline bool attends(const lac_pattern &p, const Pair<int64_t> &pair) {
+    return pair.k >= 0 && owned(p, kWhole, pair);
+}
+
+// The atom that reads rows of lists, or null.
+inline const lac_atom *row_reader(const lac_pattern &p) {
     for (uint32_t i = 0; i < p.atom_count; i++)
-        if (atom_attends<int64_t>(p.atom[i], head, q, k, n)) return true;
+        if (syntax_of(p.atom[i].kind).reads_rows) return &p.atom[i];
+    return nullptr;
+}
+inline bool reads_globals(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (syntax_of(p.atom[i].kind).reads_globals) return true;
     return false;
+}
+inline bool reads_lists(const lac_pattern &p) { return row_reader(p) || reads_globals(p); }
+
+// Does some query head see other keys than another of its KV head?
+inline bool by_query_head(const lac_pattern &p, const lac_shape &shape) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (!for_all_heads(p.atom[i])) return true;
+    return row_reader(p) && shape.lists && shape.lists->heads == shape.heads &&
+           shape.heads != shape.kv_heads;
 }
 
 // Does some KV head see other keys than another?
-inline bool by_head(const lac_pattern &p) {
+inline bool by_head(const lac_pattern &p, const lac_shape &shape) {
     for (uint32_t i = 0; i < p.atom_count; i++)
         if (syntax_of(p.atom[i].kind).by_head) return true;
-    return false;
+    return by_query_head(p, shape) || (row_reader(p) && shape.lists && shape.lists->heads > 1);
 }
 
 // Can the keep test be compiled into a kernel?
 inline bool compiles(const lac_pattern &p) {
     for (uint32_t i = 0; i < p.atom_count; i++)
-        if (!syntax_of(p.atom[i].kind).compiles) return false;
+        if (!syntax_of(p.atom[i].kind).compiles || !for_all_heads(p.atom[i])) return false;
     return true;
 }
 

@@ -9,8 +9,8 @@ namespace lacuna {
 struct Sink : PlainAtom {
     static constexpr Syntax syntax{"sink", 1, {{"N", 1}}, "k < N: the first keys"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &, const Int &k, const Int &) {
-        return k < a.arg[0];
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return p.k < a.arg[0];
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &a, const TileRows &) {

@@ -9,8 +9,8 @@ namespace lacuna {
 struct Strided : PlainAtom {
     static constexpr Syntax syntax{"strided", 1, {{"S", 1}}, "S divides q-k: the relative stride"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
-        return divides(a.arg[0], q - k);
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return divides(a.arg[0], p.q - p.k);
     }
     static Segment segment(const lac_atom &a) { return Segment::own_class(a.arg[0]); }
     static KeyRanges keys(const lac_atom &, const TileRows &rows) {

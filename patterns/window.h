@@ -10,8 +10,8 @@ struct Window : PlainAtom {
     static constexpr Syntax syntax{
         "window", 1, {{"W", 1}}, "|q-k| < W: the last W keys, the current one counts"};
     template <class Int>
-    static auto attends(const lac_atom &a, const Int &, const Int &q, const Int &k, const Int &) {
-        return q - k < a.arg[0] && k - q < a.arg[0];
+    static auto attends(const lac_atom &a, const Pair<Int> &p) {
+        return p.q - p.k < a.arg[0] && p.k - p.q < a.arg[0];
     }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {

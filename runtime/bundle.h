@@ -20,12 +20,25 @@ using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, Hali
                                  HalideBuffer *positions, HalideBuffer *first_keys,
                                  int32_t key_step, int32_t segment, int32_t tokens,
                                  HalideBuffer *out);
+// Items whose keys are listed one by one; K and V are the caller's rows, [token][feature].
+// tokens(lane, slot, item) gives the row of each key; lanes past the end of a list repeat its last.
+using GatherFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
+                         HalideBuffer *tokens, HalideBuffer *tiles, HalideBuffer *edges,
+                         int32_t slots, int32_t edge_count, float softcap, bool careful,
+                         HalideBuffer *words, HalideBuffer *out);
+// A run of (row, key) pairs, sorted by row, of one query head.
+using PairsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
+                        HalideBuffer *rows, HalideBuffer *tokens, int32_t pairs, float softcap,
+                        HalideBuffer *out);
 using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
                        bool has_earlier, int32_t items, int32_t rows, HalideBuffer *out_row,
                        int32_t out_rows, HalideBuffer *state);
 using MergeFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
                         bool has_earlier, int32_t items, int32_t rows, HalideBuffer *offset,
                         int32_t extent, HalideBuffer *out, HalideBuffer *log_sum_exp);
+using SummariseFn = int (*)(HalideBuffer *source, bool mean, HalideBuffer *high, HalideBuffer *low);
+using RouteFn = int (*)(HalideBuffer *queries, HalideBuffer *high, HalideBuffer *low, bool mean,
+                        bool has_earlier, HalideBuffer *earlier, HalideBuffer *out);
 
 // The function type behind a pointer, to declare a kernel by.
 template <class Pointer>
@@ -43,7 +56,7 @@ using Signature = typename Pointee<Pointer>::type;
 struct lac_variant {
     const char *tier;
     uint32_t cpu_features;  // runtime/cpu.h; all must be present
-    int32_t panel_keys, chunk, plane, tile_rows;
+    int32_t panel_keys, chunk, plane, tile_pairs, tile_rows;
     int32_t head_dim, value_dim;
     int32_t value_planes;        // of `plane` features
     int32_t partial_row;         // floats of a partial result's row
@@ -53,8 +66,13 @@ struct lac_variant {
     lacuna::PackFn pack_keys, pack_values;
     lacuna::PartialWordsFn partial_words;      // null when pattern is set
     lacuna::PartialPatternFn partial_pattern;  // null when pattern is null
+    lacuna::GatherFn gather, gather_row;       // a tile's rows; a single one. Null with a pattern
+    lacuna::PairsFn pairs;                     // null with a pattern
+    int32_t pairs_most;                        // of one call
     lacuna::FoldFn fold;
     lacuna::MergeFn merge;
+    lacuna::SummariseFn summarise;  // null with a pattern
+    lacuna::RouteFn route;          // null with a pattern
 };
 
 struct lac_kernel_entry {

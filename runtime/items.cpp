@@ -2,12 +2,31 @@
 
 namespace lacuna {
 
-ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile)
+ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile,
+                   int32_t sequence, int32_t kv_head)
     : plan_(plan),
       layout_(layout),
       tile_(tile),
+      in_(sequence_of(plan, layout, sequence)),
+      kv_head_(kv_head),
       run_(tile.first_run),
-      end_(tile.first_run + tile.runs) {}
+      end_(tile.first_run + tile.runs),
+      row_(plan, tile, in_.globals()) {}
+
+// Where the keys of a panel lie: its number in the store, or a row of K and V for each lane. Lanes
+// past the end of a list repeat its last key, and are masked.
+void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
+                          int32_t panel) const {
+    if (info.source == Source::kPanels) {
+        const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
+        scratch.panels[place] = residue * layout_.panels_per_residue[info.store] + panel;
+        return;
+    }
+    const int32_t keys = plan_.variant->panel_keys;
+    const int64_t first = static_cast<int64_t>(panel) * keys;
+    int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
+    for (int32_t i = 0; i < keys; i++) tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
+}
 
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
                           int32_t panel) const {
@@ -17,26 +36,23 @@ void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
     scratch.first_keys[place] = residue + panel * v.panel_keys * info.modulus;
     if (run.words == kTested) return;
     const uint32_t *from =
-        plan_.words + run.words + static_cast<int64_t>(panel - run.first_panel) * v.tile_rows;
+        plan_.words + run.words + static_cast<int64_t>(panel - run.first_panel) * run.words_step;
     uint32_t *to = scratch.words + static_cast<int64_t>(place) * v.tile_rows;
     for (int32_t r = 0; r < v.tile_rows; r++) to[r] = from[r];
 }
 
 // Consecutive panels of one segment up to the next multiple of chunk.
-bool ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
-    if (run_ == end_) return false;
+void ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
     const int32_t chunk = plan_.variant->chunk;
     const Run *run = &plan_.runs[run_];
     const int32_t segment = run->segment;
     const SegmentInfo &info = plan_.segment[segment];
-    const int32_t base =
-        info.row_stride > 1 ? tile_.residue * layout_.panels_per_residue[info.store] : 0;
     const int32_t number = (run->first_panel + panel_) / chunk;
-    *item = {segment, 0, 0};
+    *item = {0, 0};
     while (run_ != end_ && run->segment == segment) {
         const int32_t panel = run->first_panel + panel_;
         if (panel / chunk != number) break;
-        scratch.panels[index * chunk + item->slots] = base + panel;
+        write_slot(scratch, index * chunk + item->slots, info, panel);
         if (run->words != kAllKept) {
             const int32_t place = index * chunk + item->edges++;
             scratch.edges[place] = item->slots;
@@ -48,18 +64,54 @@ bool ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
             run = &plan_.runs[++run_];
         }
     }
-    return true;
+}
+
+// Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
+bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
+    const Run &run = plan_.runs[run_];
+    const uint32_t owner = plan_.segment[run.segment].atom;
+    const int32_t most = plan_.variant->pairs_most;
+    *batch = {run.segment, 1, 0, 0, 0};
+    for (; rows_done_ < tile_.rows; rows_done_++, row_.advance(), pair_ = 0) {
+        const int64_t head = head_of(row_);
+        const Indices keys = list_of(plan_.pattern.atom[owner], in_, head, row_.position());
+        const int64_t left = keys.count - pair_;
+        if (batch->pairs > 0 && left > most - batch->pairs) return true;
+        const int64_t end = pair_ + smaller<int64_t>(left, most);
+        for (; pair_ < end; pair_++) {
+            const int32_t key = keys.first[pair_];
+            if (run.words == kTested &&
+                !owned<int64_t>(plan_.pattern, owner,
+                                {head, row_.position(), key, layout_.k_tokens, in_}, true))
+                continue;
+            scratch.pair_rows[batch->pairs] = rows_done_;
+            scratch.tokens[batch->pairs++] = key;
+        }
+        if (pair_ < keys.count) return true;
+    }
+    run_++;  // another atom may read the same pairs, for other heads
+    row_ = {plan_, tile_, in_.globals()};
+    rows_done_ = 0;
+    return batch->pairs > 0;
 }
 
 bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
     Item item;
-    if (most < 1 || !read_item(scratch, 0, &item)) return false;
-    *batch = {item.segment, 1, item.slots, item.edges};
-    while (batch->items < most) {
+    if (most < 1 || run_ == end_) return false;
+    const SegmentInfo &info = plan_.segment[plan_.runs[run_].segment];
+    if (info.source == Source::kPairs && read_pairs(scratch, batch)) return true;
+    if (run_ == end_) return false;
+    if (info.source == Source::kPairs) return next(scratch, most, batch);
+    if (info.source == Source::kList)
+        list_ = list_of(plan_.pattern.atom[info.atom], in_,
+                        int64_t{kv_head_} * plan_.group_heads + tile_.first_head, tile_.position);
+    const int32_t first = run_;
+    read_item(scratch, 0, &item);
+    *batch = {plan_.runs[first].segment, 1, item.slots, item.edges, 0};
+    while (batch->items < most && run_ != end_ && plan_.runs[run_].segment == batch->segment) {
         const int32_t run = run_, panel = panel_;
-        if (!read_item(scratch, batch->items, &item)) break;
-        if (item.segment != batch->segment || item.slots != batch->slots ||
-            item.edges != batch->edges) {
+        read_item(scratch, batch->items, &item);
+        if (item.slots != batch->slots || item.edges != batch->edges) {
             run_ = run;
             panel_ = panel;
             break;

@@ -1,6 +1,7 @@
 // A tile's runs expanded into items (at most `chunk` panels, ending at absolute multiples of it)
 // and batches of items that one kernel call takes.
 #pragma once
+#include "runtime/rows.h"
 #include "runtime/workspace.h"
 
 namespace lacuna {
@@ -8,28 +9,42 @@ namespace lacuna {
 struct Batch {
     int32_t segment;
     int32_t items, slots, edges;  // slots and edges are per item
+    int32_t pairs;                // of a segment of pairs: one item, no slots
 };
 
 // Walks the items of a tile in (segment, position) order.
 class ItemWalk {
 public:
-    ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile);
-    // Fills scratch.panels, edges, words and first_keys with at most `most` items of equal shape;
-    // false when the tile has no more.
+    ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile, int32_t sequence,
+             int32_t kv_head);
+    // Fills scratch.panels or tokens, edges, words and first_keys with at most `most` items of
+    // equal shape, or pair_rows and pair_tokens; false when the tile has no more.
     bool next(const Scratch &scratch, int32_t most, Batch *batch);
 
 private:
     struct Item {
-        int32_t segment, slots, edges;
+        int32_t slots, edges;
     };
-    bool read_item(const Scratch &scratch, int32_t index, Item *item);
+    void read_item(const Scratch &scratch, int32_t index, Item *item);
+    void write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
+                    int32_t panel) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
+    bool read_pairs(const Scratch &scratch, Batch *batch);
+    int64_t head_of(const TileRowCursor &row) const {
+        return int64_t{kv_head_} * plan_.group_heads + row.head();
+    }
 
     const lac_plan &plan_;
     const Layout &layout_;
     const RowTile &tile_;
+    Sequence in_;
+    int32_t kv_head_;
     int32_t run_, end_;
     int32_t panel_ = 0;  // of run_, already used
+    Indices list_{};     // of the listed segment at hand
+    TileRowCursor row_;  // of the pairs at hand
+    int32_t rows_done_ = 0;
+    int64_t pair_ = 0;  // of row_, already used
 };
 
 }  // namespace lacuna

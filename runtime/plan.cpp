@@ -76,5 +76,6 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
 
 int64_t lac_plan_attended_pairs(const lac_plan *plan) { return plan ? plan->attended_pairs : 0; }
 int64_t lac_plan_computed_pairs(const lac_plan *plan) { return plan ? plan->computed_pairs : 0; }
+int32_t lac_plan_crossover(const lac_plan *plan) { return plan ? plan->crossover : 0; }
 
 }  // extern "C"

@@ -1,8 +1,7 @@
-// The plan's own structs. Rows of a tile are (token, query head of the group) pairs, flattened
-// token-major; tiles of a strided atom take every row_stride-th token.
+// The plan's own structs.
 #pragma once
-#include "patterns/pattern.h"
 #include "runtime/bundle.h"
+#include "runtime/lists.h"
 
 namespace lacuna {
 
@@ -14,17 +13,21 @@ struct Run {
     int32_t segment;
     int32_t first_panel;  // within the tile's residue class
     int32_t panels;
-    uint32_t words;  // index of the first panel's mask words, tile_rows words a panel
+    uint32_t words;      // index of the first panel's mask words, tile_rows words a panel
+    int32_t words_step;  // from a panel's words to the next: tile_rows, or 0 where all are alike
 };
 
+// Rows of a tile: (token, query head) pairs, token-major; see TileRowCursor in rows.h.
 struct RowTile {
     int32_t group;
     int32_t residue;
-    int32_t position;   // of the class's first token in the tile's span
-    int32_t first_row;  // flat row, counted from that token
+    int32_t position;    // of the first row's token
+    int32_t first_head;  // of the first row, in its KV head's group
     int32_t rows;
+    int32_t global;  // place of the first row in the caller's globals, or kNoGlobals
     int32_t first_run, runs;
 };
+constexpr int32_t kNoGlobals = -1;
 
 // A task: tiles that one thread attends. With several groups, every row of `tokens` tokens passes
 // through one tile of each group, and its state waits in between.
@@ -33,10 +36,13 @@ struct TileBlock {
     int32_t first_tile, tiles;
 };
 
-// Segments whose rows are grouped alike.
+// Segments whose rows are grouped alike: tokens row_stride apart and, where lists differ, of the
+// list_tokens that share one (0: any), of one query head (row_heads 1) or of all of a KV head's.
 struct Group {
     int32_t row_stride;
-    int32_t first_segment, segments;  // in `order`
+    int32_t list_tokens;
+    int32_t row_heads;
+    int32_t first_segment, segments;
 };
 
 // Packed keys k = residue (mod modulus), residues 0 … residues-1, each a whole number of panels.
@@ -45,17 +51,20 @@ struct Store {
 };
 
 struct SegmentInfo {
-    int32_t atom;  // index in the pattern
-    int32_t store;
+    uint32_t atom;  // index in the pattern, or kWhole
+    int32_t store;  // of its panels; kNoStore when keys are listed
     int32_t modulus;
     int32_t row_stride;
+    Source source;
 };
+constexpr int32_t kNoStore = -1;
+constexpr int32_t kMaxSegments = LAC_MAX_ATOMS + 1;
 
 // Everything that depends on one sequence's lengths, and on the KV head if the pattern does.
 struct Layout {
     int32_t q_tokens, k_tokens, q_start;
     int32_t first_block, blocks;
-    int32_t panels_per_residue[LAC_MAX_ATOMS];  // of each store
+    int32_t panels_per_residue[kMaxSegments];  // of each store
     int32_t pack_tasks;
 };
 
@@ -73,13 +82,19 @@ constexpr int32_t kPackPanels = 16;  // panels a pack task fills
 struct lac_plan {
     const lac_variant *variant;
     lac_pattern pattern;
+    lac_lists lists;  // its arrays are the caller's
     int32_t batch, heads, kv_heads, group_heads, q_tokens, k_tokens;
+    // Group group_count, if any, is for rows that see the whole pattern in the order of keys: they
+    // pass through no other.
     int32_t segment_count, group_count, store_count;
-    lacuna::SegmentInfo segment[LAC_MAX_ATOMS];  // in fold order
-    lacuna::Group group[LAC_MAX_ATOMS];
-    lacuna::Store store[LAC_MAX_ATOMS];
-    int64_t store_panels[LAC_MAX_ATOMS];  // the most of any layout
-    int32_t state_rows;                   // of a block, 0 with one group
+    bool heads_differ, query_heads_differ;
+    bool rows_differ;   // by more than their place: query heads, or lists of blocks
+    int32_t crossover;  // rows before this position, or bidi sequences as short, are such rows
+    lacuna::SegmentInfo segment[lacuna::kMaxSegments];  // in fold order
+    lacuna::Group group[lacuna::kMaxSegments];
+    lacuna::Store store[lacuna::kMaxSegments];
+    int64_t store_panels[lacuna::kMaxSegments];  // the most of any layout
+    int32_t state_rows;                          // of a block, 0 with one group
     int64_t tasks;
     int64_t attended_pairs, computed_pairs;
     const lacuna::Unit *units;  // batch × kv_heads
@@ -88,6 +103,12 @@ struct lac_plan {
     const lacuna::RowTile *tiles;
     const lacuna::Run *runs;
     const uint32_t *words;
+
+    bool lists_keys(lacuna::Source source) const {
+        for (int32_t s = 0; s < segment_count; s++)
+            if (segment[s].source == source) return true;
+        return false;
+    }
 };
 
 namespace lacuna {
@@ -98,6 +119,11 @@ inline int32_t residues_in(const Store &s, const Layout &layout) {
 }
 inline int64_t panels_in(const Store &s, const Layout &layout, int store) {
     return static_cast<int64_t>(residues_in(s, layout)) * layout.panels_per_residue[store];
+}
+
+inline Sequence sequence_of(const lac_plan &plan, const Layout &layout, int32_t sequence) {
+    return {&plan.lists, sequence,         layout.q_start,
+            plan.heads,  plan.group_heads, GlobalRows::kUnknown};
 }
 
 }  // namespace lacuna

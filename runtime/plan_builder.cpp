@@ -1,5 +1,7 @@
 #include "runtime/plan_builder.h"
 
+#include "runtime/rows.h"
+
 namespace lacuna {
 
 namespace {
@@ -7,67 +9,21 @@ namespace {
 constexpr int64_t kStateBytes = 768 << 10;  // of a block with several groups, a thread
 constexpr int32_t kBlockTiles = 4;          // tiles of a task with one group
 
-int32_t store_for(lac_plan &plan, const Segment &s) {
-    for (int32_t i = 0; i < plan.store_count; i++) {
-        if (plan.store[i].modulus == s.modulus) {
-            plan.store[i].residues = larger(plan.store[i].residues, s.residues);
-            return i;
-        }
-    }
-    plan.store[plan.store_count] = {s.modulus, s.residues};
-    return plan.store_count++;
-}
-
-// Segments of one row stride follow each other, so that a tile of Q is packed once for all.
-void group_segments(lac_plan &plan) {
-    bool taken[LAC_MAX_ATOMS] = {};
-    for (uint32_t a = 0; a < plan.pattern.atom_count; a++) {
-        if (taken[a]) continue;
-        const int32_t stride = segment_of(plan.pattern.atom[a]).row_stride;
-        Group &g = plan.group[plan.group_count++];
-        g = {stride, plan.segment_count, 0};
-        for (uint32_t b = a; b < plan.pattern.atom_count; b++) {
-            const Segment s = segment_of(plan.pattern.atom[b]);
-            if (s.row_stride != stride) continue;
-            taken[b] = true;
-            plan.segment[plan.segment_count++] = {static_cast<int32_t>(b), store_for(plan, s),
-                                                  s.modulus, stride};
-            g.segments++;
-        }
-    }
-}
-
 }  // namespace
-
-void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &pattern,
-              const lac_shape &shape) {
-    plan = {};
-    plan.variant = kernel.variant;
-    plan.pattern = pattern;
-    plan.batch = shape.batch;
-    plan.heads = shape.heads;
-    plan.kv_heads = shape.kv_heads;
-    plan.group_heads = shape.heads / shape.kv_heads;
-    plan.q_tokens = shape.q_tokens;
-    plan.k_tokens = shape.k_tokens;
-    group_segments(plan);
-}
 
 PlanBuilder::PlanBuilder(lac_plan &plan, const lac_shape &shape, bool write)
     : plan_(plan), shape_(shape), write_(write) {}
 
 void PlanBuilder::build() {
-    const bool heads_differ = by_head(plan_.pattern);
     int64_t task = 0, unit = 0;
     plan_.attended_pairs = plan_.computed_pairs = 0;
     for (int32_t b = 0; b < plan_.batch; b++) {
-        const int32_t q = length_of(shape_.q_lengths, b, plan_.q_tokens);
-        const int32_t k = length_of(shape_.k_lengths, b, plan_.k_tokens);
-        const int32_t start = length_of(shape_.q_starts, b, k - q);
+        Layout next{};
+        next.q_tokens = queries_in(shape_, b);
+        next.k_tokens = keys_in(shape_, b);
+        next.q_start = static_cast<int32_t>(sequence_of(shape_, nullptr, b).q_start);
         for (int32_t head = 0; head < plan_.kv_heads; head++, unit++) {
-            const bool same = unit > 0 && !heads_differ && layout_.q_tokens == q &&
-                              layout_.k_tokens == k && layout_.q_start == start;
-            if (!same) add_layout(q, k, start, head);
+            if (unit == 0 || !same_layout(next, b, head)) add_layout(next, b, head);
             plan_.attended_pairs += pairs_.attended;
             plan_.computed_pairs += pairs_.computed;
             put(plan_.units, unit, Unit{static_cast<int32_t>(count_.layouts) - 1, task});
@@ -75,6 +31,16 @@ void PlanBuilder::build() {
         }
     }
     plan_.tasks = task;
+}
+
+// Does the last layout serve this head as well?
+bool PlanBuilder::same_layout(const Layout &next, int32_t sequence, int32_t kv_head) const {
+    if (plan_.heads_differ && kv_head != kv_head_) return false;
+    const bool own_lists = (row_reader(plan_.pattern) && plan_.lists.batch > 1) ||
+                           (plan_.lists.globals && plan_.lists.global_starts);
+    if (own_lists && sequence != in_.index) return false;
+    return layout_.q_tokens == next.q_tokens && layout_.k_tokens == next.k_tokens &&
+           layout_.q_start == next.q_start;
 }
 
 // Tokens of one span: whole tiles for every residue class, bounded by the state between groups.
@@ -93,32 +59,51 @@ int64_t PlanBuilder::span_tokens() const {
     return most > stride ? most / stride * stride : most;
 }
 
-void PlanBuilder::add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start, int32_t kv_head) {
-    layout_ = {};
-    pairs_ = {};
-    kv_head_ = kv_head;
-    layout_.q_tokens = q_tokens;
-    layout_.k_tokens = k_tokens;
-    layout_.q_start = q_start;
-    layout_.first_block = static_cast<int32_t>(count_.blocks);
+// Keys of a store that some row may read, from the first on.
+int64_t PlanBuilder::keys_read(int32_t store) const {
+    const int64_t n = layout_.k_tokens, end = int64_t{layout_.q_start} + layout_.q_tokens;
+    bool by_order = false, by_groups = false;
+    for (int32_t s = 0; s < plan_.segment_count; s++)
+        if (plan_.segment[s].store == store)
+            (plan_.segment[s].atom == kWhole ? by_order : by_groups) = true;
+    if (by_groups && end > dense_order_end()) return n;
+    if (!by_order) return 0;
+    return plan_.pattern.bidi || globals_.count > 0 ? n : smaller(n, dense_order_end());
+}
+
+void PlanBuilder::count_panels() {
     for (int32_t s = 0; s < plan_.store_count; s++) {
         const Store &store = plan_.store[s];
-        layout_.panels_per_residue[s] = static_cast<int32_t>(
-            ceil_div(ceil_div(k_tokens, store.modulus), plan_.variant->panel_keys));
+        const int64_t keys = ceil_div(keys_read(s), store.modulus);
+        layout_.panels_per_residue[s] =
+            static_cast<int32_t>(ceil_div(keys, plan_.variant->panel_keys));
         const int64_t panels = panels_in(store, layout_, s);
         plan_.store_panels[s] = larger(plan_.store_panels[s], panels);
         const int64_t tasks = ceil_div(layout_.panels_per_residue[s], kPackPanels);
         layout_.pack_tasks += static_cast<int32_t>(residues_in(store, layout_) * tasks);
     }
-    const int64_t tokens = span_tokens(), end = static_cast<int64_t>(q_start) + q_tokens;
-    for (int64_t at = q_start; at < end;) {
+}
+
+void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_head) {
+    layout_ = layout;
+    pairs_ = {};
+    kv_head_ = kv_head;
+    in_ = sequence_of(plan_, layout, sequence);
+    globals_ = in_.globals();
+    layout_.first_block = static_cast<int32_t>(count_.blocks);
+    count_panels();
+    const int64_t tokens = span_tokens(), end = int64_t{layout.q_start} + layout.q_tokens;
+    const int64_t begin = smaller(larger<int64_t>(dense_order_end(), layout.q_start), end);
+    add_dense_order(layout.q_start, begin);
+    for (int64_t at = begin; at < end;) {
         int64_t next = smaller((at / tokens + 1) * tokens, end);
         for (uint32_t a = 0; a < plan_.pattern.atom_count; a++)
-            for (const int64_t cut : row_cuts_of(plan_.pattern.atom[a], k_tokens).at)
+            for (const int64_t cut : row_cuts_of(plan_.pattern.atom[a], layout.k_tokens).at)
                 if (at < cut && cut < next) next = cut;
         add_span(at, next);
         at = next;
     }
+    add_global_tiles(layout.q_start, end);
     layout_.blocks = static_cast<int32_t>(count_.blocks) - layout_.first_block;
     put(plan_.layouts, count_.layouts++, layout_);
 }
@@ -148,140 +133,108 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
     close();
 }
 
-// Tiles end at absolute multiples of tile_rows in the class, so that panels and tiles line up in
-// the same way wherever a call begins.
 void PlanBuilder::add_class_tiles(int32_t group, int64_t position, int64_t end) {
-    const int64_t stride = plan_.group[group].row_stride, heads = plan_.group_heads;
-    const int64_t tile_rows = plan_.variant->tile_rows;
-    const int64_t rows = ceil_div(end - position, stride) * heads;
-    const int64_t base = position / stride * heads;
-    for (int64_t row = 0; row < rows;) {
-        const int64_t next = smaller(((base + row) / tile_rows + 1) * tile_rows - base, rows);
-        add_tile(RowTile{group, static_cast<int32_t>(position % stride),
-                         static_cast<int32_t>(position), static_cast<int32_t>(row),
-                         static_cast<int32_t>(next - row), static_cast<int32_t>(count_.runs), 0});
-        row = next;
+    const Group &g = plan_.group[group];
+    RowTile tile{};
+    tile.group = group;
+    tile.residue = static_cast<int32_t>(position % g.row_stride);
+    tile.position = static_cast<int32_t>(position);
+    tile.global = kNoGlobals;
+    const int32_t alone = plan_.group_heads / g.row_heads;  // heads with tiles of their own
+    for (tile.first_head = 0; tile.first_head < alone; tile.first_head++) add_head_tiles(tile, end);
+}
+
+// Rows before this one in the tiles' numbering. Tiles end at absolute multiples of tile_rows, or
+// of tile_rows within a list, so that panels and tiles line up wherever a call begins.
+int64_t PlanBuilder::row_number(const RowTile &tile) const {
+    const Group &g = plan_.group[tile.group];
+    const int64_t token = g.list_tokens > 0 ? (tile.position - in_.q_start) % g.list_tokens
+                                            : tile.position / g.row_stride;
+    return token * g.row_heads + (g.row_heads > 1 ? tile.first_head : 0);
+}
+
+// Tiles of the class that begins with `tile`'s first row.
+void PlanBuilder::add_head_tiles(RowTile tile, int64_t end) {
+    const Group &g = plan_.group[tile.group];
+    const int64_t tile_rows = plan_.variant->tile_rows, list_rows = g.list_tokens * g.row_heads;
+    TileRowCursor next(plan_, tile, {});
+    while (next.position() < end) {
+        tile.position = next.position();
+        tile.first_head = next.head();
+        tile.rows = 0;
+        const int64_t number = row_number(tile);
+        int64_t places = tile_rows - number % tile_rows;
+        if (list_rows > 0) places = smaller(places, list_rows - number);
+        for (; places > 0 && next.position() < end; places--, next.advance()) {
+            if (globals_.contains(next.position())) continue;
+            if (tile.rows++ > 0) continue;
+            tile.position = next.position();
+            tile.first_head = next.head();
+        }
+        if (tile.rows > 0) add_tile(tile);
     }
+}
+
+// Rows before this position walk the whole pattern in the order of keys.
+int64_t PlanBuilder::dense_order_end() const {
+    if (!plan_.pattern.bidi) return plan_.crossover;
+    return layout_.k_tokens <= plan_.crossover ? layout_.k_tokens : 0;
+}
+
+void PlanBuilder::add_dense_order(int64_t first, int64_t end) {
+    for (int64_t at = first; at < end;) {
+        const int64_t tokens = kBlockTiles * plan_.variant->tile_rows;
+        const int64_t next = smaller((at / tokens + 1) * tokens, end), tiles = count_.tiles;
+        add_class_tiles(plan_.group_count, at, next);
+        if (count_.tiles > tiles)
+            put(plan_.blocks, count_.blocks++,
+                TileBlock{static_cast<int32_t>(at), static_cast<int32_t>(next - at),
+                          static_cast<int32_t>(tiles), static_cast<int32_t>(count_.tiles - tiles)});
+        at = next;
+    }
+}
+
+// Rows that see everything share tiles with each other only, and walk the keys in order.
+void PlanBuilder::add_global_tiles(int64_t first, int64_t end) {
+    const int64_t last = globals_.place_of(end), heads = plan_.group_heads;
+    const int64_t begin = globals_.place_of(first), rows = (last - begin) * heads;
+    in_.global_rows = GlobalRows::kAll;
+    for (int64_t row = 0; row < rows; row += plan_.variant->tile_rows) {
+        RowTile tile{};
+        tile.group = plan_.group_count;
+        tile.global = static_cast<int32_t>(begin + row / heads);
+        tile.position = globals_.first[tile.global];
+        tile.first_head = static_cast<int32_t>(row % heads);
+        tile.rows = static_cast<int32_t>(smaller<int64_t>(rows - row, plan_.variant->tile_rows));
+        put(plan_.blocks, count_.blocks++,
+            TileBlock{tile.position, 1, static_cast<int32_t>(count_.tiles), 1});
+        add_tile(tile);
+    }
+    in_.global_rows = GlobalRows::kUnknown;
 }
 
 void PlanBuilder::add_tile(const RowTile &tile) {
     tile_ = tile;
+    tile_.first_run = static_cast<int32_t>(count_.runs);
     const Group &g = plan_.group[tile.group];
-    const int64_t heads = plan_.group_heads, last = tile.first_row + tile.rows - 1;
-    rows_ = {tile.position + tile.first_row / heads * g.row_stride,
-             tile.position + last / heads * g.row_stride, g.row_stride};
+    TileRowCursor row(plan_, tile_, globals_);
+    const int32_t first = row.position();
+    int32_t low = row.head(), high = low;
+    for (int32_t r = 1; r < tile.rows; r++) {
+        row.advance();
+        low = smaller(low, row.head());
+        high = larger(high, row.head());
+    }
+    const bool even = tile.global == kNoGlobals && globals_.count == 0;
+    rows_ = {first, row.position(), even ? g.row_stride : 1};
     if (rows_.single()) rows_.step = 0;
+    const int64_t base = int64_t{kv_head_} * plan_.group_heads;
+    heads_ = {base + low, base + high, low == high ? 0 : 1};
+    if (globals_.count > 0 && tile.global == kNoGlobals) in_.global_rows = GlobalRows::kNone;
     for (int32_t s = 0; s < g.segments; s++) add_segment_runs(g.first_segment + s);
+    if (tile.global == kNoGlobals) in_.global_rows = GlobalRows::kUnknown;
     tile_.runs = static_cast<int32_t>(count_.runs) - tile_.first_run;
     put(plan_.tiles, count_.tiles++, tile_);
-}
-
-void PlanBuilder::add_segment_runs(int32_t segment) {
-    const SegmentInfo &info = plan_.segment[segment];
-    const int64_t n = layout_.k_tokens;
-    const KeyRanges keys =
-        keys_of(plan_.pattern.atom[info.atom], {rows_.lo, rows_.hi, n, kv_head_});
-    const int64_t residue = info.row_stride > 1 ? tile_.residue : 0;
-    const int64_t panel = static_cast<int64_t>(info.modulus) * plan_.variant->panel_keys;
-    int64_t done = 0;  // ranges may share a panel
-    for (int i = 0; i < keys.count; i++) {
-        const auto first = larger<int64_t>(keys.range[i].first, 0);
-        const int64_t end = smaller(keys.range[i].end, n);
-        if (end <= first || end <= residue) continue;
-        const int64_t begin = larger(larger<int64_t>(first - residue, 0) / panel, done);
-        done = larger(done, ceil_div(end - residue, panel));
-        scan(segment, begin, done);
-    }
-    close_run();
-}
-
-Span PlanBuilder::keys_of_panels(int32_t segment, int64_t first, int64_t end) const {
-    const SegmentInfo &info = plan_.segment[segment];
-    const int64_t residue = info.row_stride > 1 ? tile_.residue : 0;
-    const int64_t keys = plan_.variant->panel_keys, m = info.modulus;
-    return {residue + first * keys * m, residue + (end * keys - 1) * m, m};
-}
-
-// Splits a range of panels until each part is wholly kept, wholly masked, or one tested panel.
-void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
-    if (first >= end) return;
-    const Maybe kept =
-        owned<Span>(plan_.pattern, plan_.segment[segment].atom, Span::one(kv_head_), rows_,
-                    keys_of_panels(segment, first, end), Span::one(layout_.k_tokens));
-    if (kept.never()) return;
-    if (kept.always()) {
-        extend_run(segment, first, end - first, kAllKept);
-    } else if (end - first == 1) {
-        add_panel(segment, first);
-    } else {
-        const int64_t middle = first + (end - first) / 2;
-        scan(segment, first, middle);
-        scan(segment, middle, end);
-    }
-}
-
-// The mask words of one panel, a row each; how many pairs they keep. When only counting, some
-// words and a positive number.
-int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words) const {
-    const lac_variant &v = *plan_.variant;
-    const SegmentInfo &info = plan_.segment[segment];
-    const int64_t n = layout_.k_tokens;
-    const Lanes lanes = Lanes::from(keys_of_panels(segment, panel, panel + 1).lo, info.modulus);
-    const uint32_t used = v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
-    int64_t kept = 0, token = -1;
-    uint32_t word = 0;
-    for (int32_t r = 0; r < v.tile_rows; r++) {
-        const int64_t t = (tile_.first_row + r) / plan_.group_heads;
-        if (r >= tile_.rows) {
-            word = 0;
-        } else if (t != token) {
-            word = used & owned<Lanes>(plan_.pattern, info.atom, Lanes::one(kv_head_),
-                                       Lanes::one(tile_.position + t * info.row_stride), lanes,
-                                       Lanes::one(n))
-                              .word();
-        }
-        token = t;
-        words[r] = word;
-        kept += __builtin_popcount(word);
-        if (!write_ && kept > 0) break;  // counting only asks whether there is any
-    }
-    return kept;
-}
-
-// One panel that some rows may see in part.
-void PlanBuilder::add_panel(int32_t segment, int64_t panel) {
-    const lac_variant &v = *plan_.variant;
-    uint32_t words[kMaxTileRows];
-    const int64_t kept = mask_words(segment, panel, words);
-    if (kept == 0) return;
-    extend_run(segment, panel, 1, v.pattern ? kTested : static_cast<uint32_t>(count_.words));
-    if (!v.pattern)
-        for (int32_t r = 0; r < v.tile_rows; r++) put(plan_.words, count_.words++, words[r]);
-    pairs_.attended += kept;
-    pairs_.computed += static_cast<int64_t>(v.tile_rows) * v.panel_keys;
-}
-
-// Adds panels to the open run, or opens the next one when they do not continue it.
-void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words) {
-    const bool tested = words != kAllKept;
-    const bool continues =
-        run_open_ && tested == (run_.words != kAllKept) && run_.first_panel + run_.panels == first;
-    if (!continues) {
-        close_run();
-        run_ = {segment, static_cast<int32_t>(first), 0, words};
-        run_open_ = true;
-    }
-    run_.panels += static_cast<int32_t>(panels);
-}
-
-void PlanBuilder::close_run() {
-    if (!run_open_) return;
-    run_open_ = false;
-    put(plan_.runs, count_.runs++, run_);
-    if (run_.words != kAllKept) return;
-    const int64_t keys = static_cast<int64_t>(run_.panels) * plan_.variant->panel_keys;
-    pairs_.attended += tile_.rows * keys;
-    pairs_.computed += plan_.variant->tile_rows * keys;
 }
 
 }  // namespace lacuna

@@ -17,18 +17,35 @@ public:
     const PlanCounts &counts() const { return count_; }
 
 private:
-    void add_layout(int32_t q_tokens, int32_t k_tokens, int32_t q_start, int32_t kv_head);
+    // plan_builder.cpp: layouts, spans of tokens, tiles
+    bool same_layout(const Layout &next, int32_t sequence, int32_t kv_head) const;
+    void add_layout(const Layout &layout, int32_t sequence, int32_t kv_head);
+    void count_panels();
+    int64_t keys_read(int32_t store) const;
     void add_span(int64_t first, int64_t end);
+    void add_dense_order(int64_t first, int64_t end);
+    int64_t dense_order_end() const;
     void add_class_tiles(int32_t group, int64_t position, int64_t end);
+    void add_head_tiles(RowTile tile, int64_t end);
+    void add_global_tiles(int64_t first, int64_t end);
+    int64_t row_number(const RowTile &tile) const;
     void add_tile(const RowTile &tile);
+    int64_t span_tokens() const;
+
+    // plan_scan.cpp: the panels of a tile
     void add_segment_runs(int32_t segment);
+    void add_list_runs(int32_t segment);
+    void add_pair_run(int32_t segment);
     void scan(int32_t segment, int64_t first, int64_t end);
     void add_panel(int32_t segment, int64_t panel);
+    bool add_alike(int32_t segment, int64_t first, int64_t end);
     int64_t mask_words(int32_t segment, int64_t panel, uint32_t *words) const;
     void extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words);
     void close_run();
     Span keys_of_panels(int32_t segment, int64_t first, int64_t end) const;
-    int64_t span_tokens() const;
+    Maybe owned_panels(int32_t segment, int64_t first, int64_t end) const;
+    Lanes keys_of_panel(int32_t segment, int64_t panel) const;
+
     template <class T>
     void put(const T *array, int64_t index, const T &value) {
         if (write_) const_cast<T *>(array)[index] = value;
@@ -39,12 +56,15 @@ private:
     bool write_;
     PlanCounts count_;
     Layout layout_{};
+    Sequence in_{};
+    Indices globals_{};
+    int32_t kv_head_ = 0;
     struct {
         int64_t attended, computed;
     } pairs_{};  // of layout_
-    int32_t kv_head_ = 0;
     RowTile tile_{};
-    Span rows_{};
+    Span rows_{}, heads_{};  // of tile_
+    Indices list_{};         // of tile_ and the segment at hand
     bool run_open_ = false;
     Run run_{};
 };
@@ -52,9 +72,5 @@ private:
 // Fills the scalar fields: segments in fold order, groups, stores.
 void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &pattern,
               const lac_shape &shape);
-
-inline int32_t length_of(const int32_t *lengths, int32_t i, int32_t otherwise) {
-    return lengths ? lengths[i] : otherwise;
-}
 
 }  // namespace lacuna

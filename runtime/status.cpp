@@ -26,6 +26,16 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_TOO_MANY_THREADS: return "threads lies outside 1 to LAC_MAX_THREADS";
         case LAC_THREAD_FAILED: return "the system refused to start a thread";
         case LAC_OVERLAP: return "the output overlaps an input";
+        case LAC_BAD_HEADS: return "heads(...) names other query heads than the shape has";
+        case LAC_NO_LISTS: return "the pattern reads lists that the shape does not bring";
+        case LAC_UNCHECKED_LISTS:
+            return "the lists were changed, or not checked for this pattern and shape";
+        case LAC_BAD_LISTS: return "the extents or row starts of the lists fit no shape of theirs";
+        case LAC_LIST_RANGE: return "an index is negative, or not below the length it counts";
+        case LAC_LIST_UNSORTED: return "an index is smaller than the one before it";
+        case LAC_LIST_REPEATED: return "an index stands twice in a row";
+        case LAC_LIST_FUTURE: return "topk: a key lies ahead of its query";
+        case LAC_LIST_CAP: return "topk: a row holds more than max(K, C)";
     }
     return "unknown status";
 }

@@ -1,6 +1,7 @@
 #include "runtime/validate.h"
 
 #include "patterns/parse.h"
+#include "runtime/lists.h"
 
 namespace lacuna {
 
@@ -15,8 +16,7 @@ bool is_kernel(const lac_kernel *k) {
 
 lac_status validate_lengths(const lac_shape &s) {
     for (int32_t b = 0; b < s.batch; b++) {
-        const int64_t q = s.q_lengths ? s.q_lengths[b] : s.q_tokens;
-        const int64_t k = s.k_lengths ? s.k_lengths[b] : s.k_tokens;
+        const int64_t q = queries_in(s, b), k = keys_in(s, b);
         const int64_t start = s.q_starts ? s.q_starts[b] : k - q;
         if (q < 0 || q > s.q_tokens || k < 1 || k > s.k_tokens) return LAC_BAD_LENGTH;
         if (start < 0 || start + q > k) return LAC_BAD_LENGTH;
@@ -28,6 +28,34 @@ bool is_finite(float x) {
     uint32_t bits = 0;
     __builtin_memcpy(&bits, &x, sizeof bits);
     return (bits & 0x7f800000u) != 0x7f800000u;
+}
+
+// heads(...) must cover the shape's query heads, or other atoms must hold for all, and it must
+// name no others: a spec for another model is an error.
+bool names_heads(const lac_pattern &p, int64_t heads) {
+    int64_t covered = 0;
+    bool for_all = false;
+    for (uint32_t i = 0; i < p.atom_count; i++) {
+        const lac_atom &a = p.atom[i];
+        for_all = for_all || for_all_heads(a);
+        if (for_all_heads(a)) continue;
+        if (a.end_head > heads) return false;
+        if (a.first_head <= covered) covered = larger<int64_t>(covered, a.end_head);
+    }
+    return for_all || covered == heads;
+}
+
+bool lists_single_keys(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (segment_of(p.atom[i]).source != Source::kPanels) return true;
+    return false;
+}
+
+lac_status validate_lists(const lac_pattern &p, const lac_shape &s) {
+    if (!reads_lists(p)) return LAC_OK;
+    if (!s.lists) return LAC_NO_LISTS;
+    if (s.lists->size != sizeof(lac_lists)) return LAC_BAD_ARGUMENT;
+    return s.lists->checked == seal_of(p, s, *s.lists) ? LAC_OK : LAC_UNCHECKED_LISTS;
 }
 
 int64_t magnitude(int64_t x) { return x < 0 ? -x : x; }
@@ -63,9 +91,14 @@ lac_status validate_reach(const lac_plan &plan, const Call &c) {
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
     for (int32_t g = 0; g < plan.group_count; g++)
         stride = larger<int64_t>(stride, plan.group[g].row_stride);
-    const auto keys =
+    int64_t keys =
         smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
-    const auto rows = smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
+    // Listed keys are reached from the first one.
+    if (plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs)) keys = plan.k_tokens;
+    // Rows of a tile of global tokens lie anywhere.
+    const int64_t rows = plan.lists.globals
+                             ? plan.q_tokens
+                             : smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
     const lac_tensor *const by_key[] = {&c.k, &c.v}, *const by_row[] = {&c.q, &c.out};
     for (const lac_tensor *t : by_key)
         if (magnitude(t->token_stride) > limit / (keys + 1)) return LAC_BAD_STRIDE;
@@ -117,29 +150,42 @@ lac_status read_args(const lac_args *args, int32_t head_dim, Call *call) {
 
 }  // namespace
 
+lac_status validate_shape(const lac_shape &s) {
+    if (s.size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
+    if (s.batch < 1 || s.heads < 1 || s.kv_heads < 1 || s.q_tokens < 1 || s.k_tokens < 1 ||
+        s.heads % s.kv_heads)
+        return LAC_BAD_SHAPE;
+    // Heads of all sequences, and the rows of one KV head, are counted with 32 bits.
+    const int64_t heads = s.heads, group_heads = heads / s.kv_heads;
+    if (heads * s.batch > kMaxElements || group_heads * s.q_tokens > kMaxElements)
+        return LAC_BAD_SHAPE;
+    if (s.q_tokens > LAC_MAX_TOKENS || s.k_tokens > LAC_MAX_TOKENS) return LAC_BAD_LENGTH;
+    return validate_lengths(s);
+}
+
+lac_status validate_shape(const lac_pattern &pattern, const lac_shape &shape) {
+    if (!well_formed(pattern)) return LAC_BAD_PATTERN;
+    if (const lac_status s = validate_shape(shape); s != LAC_OK) return s;
+    return names_heads(pattern, shape.heads) ? LAC_OK : LAC_BAD_HEADS;
+}
+
 lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
                                    const lac_shape *shape) {
     if (!is_kernel(kernel) || !shape || shape->size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
     const lac_pattern *compiled = kernel->variant->pattern;
     if (!*pattern) *pattern = compiled;
     if (!*pattern) return LAC_BAD_ARGUMENT;
-    if (!well_formed(**pattern)) return LAC_BAD_PATTERN;
+    if (lac_status s = validate_shape(**pattern, *shape); s != LAC_OK) return s;
     if (compiled && !same_pattern(*compiled, **pattern)) return LAC_PATTERN_MISMATCH;
-    if (shape->batch < 1 || shape->heads < 1 || shape->kv_heads < 1 || shape->q_tokens < 1 ||
-        shape->k_tokens < 1 || shape->heads % shape->kv_heads)
-        return LAC_BAD_SHAPE;
-    // Heads of all sequences, and the rows of one KV head, are counted with 32 bits.
     const lac_variant &v = *kernel->variant;
-    const int64_t heads = shape->heads, group_heads = heads / shape->kv_heads;
-    if (heads * shape->batch > kMaxElements || group_heads * shape->q_tokens > kMaxElements ||
-        group_heads * v.partial_row > kMaxElements)
+    if (static_cast<int64_t>(shape->heads / shape->kv_heads) * v.partial_row > kMaxElements)
         return LAC_BAD_SHAPE;
     // Panels of K and V are indexed with 32 bits as well.
     const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
-    if (shape->q_tokens > LAC_MAX_TOKENS || shape->k_tokens > LAC_MAX_TOKENS ||
-        (static_cast<int64_t>(shape->k_tokens) + v.panel_keys) * features > kMaxElements)
+    if ((static_cast<int64_t>(shape->k_tokens) + v.panel_keys) * features > kMaxElements)
         return LAC_BAD_LENGTH;
-    return validate_lengths(*shape);
+    if (lists_single_keys(**pattern) && !v.gather) return LAC_NO_KERNEL;
+    return validate_lists(**pattern, *shape);
 }
 
 lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
@@ -171,6 +217,21 @@ lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const l
     const lac_tensor *const inputs[] = {q, k, v};
     for (const lac_tensor *t : inputs)
         if (overlap(*out, *t)) return LAC_OVERLAP;
+    return LAC_OK;
+}
+
+lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &shape, int32_t block,
+                                  const lac_tensor *q, const lac_tensor *k) {
+    const Extents rows{shape.heads, shape.q_tokens, variant.head_dim};
+    const Extents keys{shape.kv_heads, shape.k_tokens, variant.head_dim};
+    if (lac_status s = validate_tensor(q, LAC_F32, shape.batch, rows); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(k, LAC_F32, shape.batch, keys); s != LAC_OK) return s;
+    constexpr int64_t limit = kMaxElements * static_cast<int64_t>(sizeof(float));
+    const int64_t call_keys = smaller<int64_t>(larger(block, kSummaryKeys), shape.k_tokens);
+    if (magnitude(k->token_stride) > limit / (call_keys + 1) ||
+        magnitude(q->token_stride) > limit / 2 / (kRouteTokens + 1) ||
+        magnitude(q->head_stride) > limit / 2 / (shape.heads / shape.kv_heads + 1))
+        return LAC_BAD_STRIDE;
     return LAC_OK;
 }
 

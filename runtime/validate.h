@@ -4,6 +4,11 @@
 
 namespace lacuna {
 
+// The extents and lengths of a shape; with a pattern, also that it is well-formed and that its
+// heads(...) names the shape's query heads.
+lac_status validate_shape(const lac_shape &shape);
+lac_status validate_shape(const lac_pattern &pattern, const lac_shape &shape);
+
 // *pattern may be null for a kernel compiled for one: then it is set to the kernel's own.
 lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
                                    const lac_shape *shape);
@@ -22,5 +27,10 @@ struct Call {
 lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
                          const lac_tensor *k, const lac_tensor *v, const lac_tensor *out,
                          const lac_args *args, Call *call);
+
+// Keys that one kernel call of the router summarises at least, and tokens that it scores at most.
+constexpr int32_t kSummaryKeys = 1024, kRouteTokens = 64;
+lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &shape, int32_t block,
+                                  const lac_tensor *q, const lac_tensor *k);
 
 }  // namespace lacuna

@@ -34,6 +34,10 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     for (int32_t i = 0; i < states; i++)
         s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);
     s.panels = c.take<int32_t>(slots);
+    const int64_t pairs = plan.lists_keys(Source::kPairs) ? v.pairs_most : 0;
+    const int64_t listed = plan.lists_keys(Source::kList) ? slots * v.panel_keys : 0;
+    s.tokens = c.take<int32_t>(larger(listed, pairs));
+    s.pair_rows = c.take<int32_t>(pairs);
     s.edges = c.take<int32_t>(slots);
     s.words = c.take<uint32_t>(slots * rows);
     s.first_keys = c.take<int32_t>(slots);

@@ -22,6 +22,8 @@ struct Scratch {
     float *parts;         // fold_items partial results, and two places for folded ones
     float *state[2];      // rows of a block between groups
     int32_t *panels;      // [item][slot]
+    int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are
+    int32_t *pair_rows;   // [pair]
     int32_t *edges;       // [item][edge]
     uint32_t *words;      // [item][edge][row]
     int32_t *first_keys;  // [item][edge]

@@ -26,9 +26,23 @@ void partial(PartialStages &s, const Tile &, int) {
     s.score.compute_at(s.out, s.i).store_in(MemoryType::Stack).bound_storage(s.kj, slots);
     s.weight.compute_at(s.out, s.r).store_in(MemoryType::Stack).bound_storage(s.kj, slots);
     s.dot.compute_at(s.score, s.ki);
+    if (s.lane_dot.defined()) s.lane_dot.compute_at(s.dot, s.ki);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);
     s.product.compute_at(s.attended, s.x);
+}
+
+void gather(GatherStages &s, const Tile &tile, int lanes) {
+    partial(s, tile, lanes);
+    if (s.panels.defined()) s.panels.compute_at(s.score, s.kj).store_in(MemoryType::Stack);
+}
+
+void pairs(PairsStages &s, const Tile &, int) {
+    for (Func f : {s.score, s.weight})
+        f.compute_root().store_in(MemoryType::Stack).bound_storage(s.p, kPairsMost);
+    s.dot.compute_at(s.score, s.p);
+    for (Func f : {s.row_max, s.row_sum})
+        f.compute_root().store_in(MemoryType::Stack).bound(s.r, 0, s.rows);
 }
 
 void merge(MergeStages &s, const Tile &tile, int) {
@@ -46,8 +60,23 @@ void merge(MergeStages &s, const Tile &tile, int) {
         .bound_storage(s.d, padded_features(s.value_dim, s.format));
 }
 
+void summarise(SummariseStages &s, const Tile &, int) {
+    s.high.reorder(s.d, s.b);
+    s.low.reorder(s.d, s.b);
+    for (Func f : {s.most, s.total}) f.compute_at(s.high, s.d);
+    s.least.compute_at(s.low, s.d);
+}
+
+void route(RouteStages &s, const Tile &, int) {
+    s.out.update().reorder(s.rows.x, s.b, s.rows.y);
+    for (Func f : {s.positive, s.negative})
+        f.compute_at(s.out, s.rows.y).store_in(MemoryType::Stack);
+    s.score.compute_at(s.out, s.rows.x);
+}
+
 }  // namespace
 
-const Schedule kGenericSchedule{queries, keys, values, partial, merge};
+const Schedule kGenericSchedule{queries, keys,  values,    partial, gather,
+                                pairs,   merge, summarise, route};
 
 }  // namespace lacuna

@@ -10,7 +10,11 @@ struct Schedule {
     void (*keys)(PackKeysStages &, const Tile &, int lanes);
     void (*values)(PackValuesStages &, const Tile &, int lanes);
     void (*partial)(PartialStages &, const Tile &, int lanes);
+    void (*gather)(GatherStages &, const Tile &, int lanes);
+    void (*pairs)(PairsStages &, const Tile &, int lanes);
     void (*merge)(MergeStages &, const Tile &, int lanes);
+    void (*summarise)(SummariseStages &, const Tile &, int lanes);
+    void (*route)(RouteStages &, const Tile &, int lanes);
 };
 
 extern const Schedule kGenericSchedule;  // slow, always right

@@ -18,6 +18,7 @@ struct Tier {
     const Schedule *schedule;
     Format format;
     Tile tile;
+    Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
     bool on_request = false;  // generated only when --tiers names it
 };
 

@@ -11,6 +11,8 @@ struct Format {
     int chunk;       // panels an item may hold; items end at absolute multiples of it
     int plane;       // features side by side in a V plane
     int lanes;       // partial maxima and sums a row keeps; divides panel_keys
+    int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: decides up to which
+                     // position residue classes run in dense order
 };
 
 // Row of a partial result: planes, then max, sum and padding to a cache line.
@@ -25,6 +27,9 @@ constexpr int partial_row(int value_dim, const Format &f) {
 // Partial results that one fold or merge call takes at most.
 constexpr int kFoldItems = 8;
 
+// Pairs that one call takes at most. Their scores and weights are stack scratch.
+constexpr int kPairsMost = 256;
+
 // What may be tuned: any Tile gives the same results.
 struct Tile {
     int rows;          // query rows of a tile
@@ -32,6 +37,7 @@ struct Tile {
     int value_rows;    // rows of the register block of P·V; divides rows
     int score_unroll;  // features per iteration of Q·K
     int value_unroll;  // keys per iteration of P·V
+    int value_planes;  // planes of the register block of P·V, at most
 };
 
 }  // namespace lacuna

@@ -40,6 +40,36 @@ void values(PackValuesStages &s, const Tile &, int lanes) {
     s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
 }
 
+// Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.
+int planes_at_once(const PartialStages &s, const Tile &tile) {
+    const int planes = padded_features(s.value_dim, s.format) / s.format.plane;
+    int most = tile.value_planes;
+    while (planes % most != 0) most--;
+    return most;
+}
+
+// A vector of scores: nothing is summed across its lanes.
+void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
+    s.dot.update()
+        .reorder(s.ki, s.r, s.features)
+        .vectorize(s.ki, lanes)
+        .unroll(s.ki)
+        .unroll(s.r)
+        .unroll(s.features, tile.score_unroll);
+}
+
+// One score after the other, all of an item's before the first is used as part of a vector.
+void dots_by_key(PartialStages &s, int lanes) {
+    s.dot.compute_at(s.out, s.i)
+        .store_in(MemoryType::Stack)
+        .bound_storage(s.kj, s.format.chunk + 1)
+        .vectorize(s.ki, lanes);
+    s.dot.update().reorder(s.fold_dot, s.ki, s.kj).atomic().vectorize(s.fold_dot);
+    s.lane_dot.compute_at(s.dot, s.ki).vectorize(s.l);
+    s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
+}
+
 // The scores of all rows of a tile are computed panel by panel, so that a K panel is read from L2
 // once and from L1 for the tile's other rows. Softmax and P·V then run over a few rows at a time:
 // their weights stay in L1 beside one plane of V.
@@ -60,13 +90,10 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
         .unroll(row);
     s.score.update(0).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.softcap_off);
     s.score.update(1).reorder(s.ki, s.r, s.edge).vectorize(s.ki, lanes).unroll(s.ki);
-    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
-    s.dot.update()
-        .reorder(s.ki, s.r, s.features)
-        .vectorize(s.ki, lanes)
-        .unroll(s.ki)
-        .unroll(s.r)
-        .unroll(s.features, tile.score_unroll);
+    if (s.lane_dot.defined())
+        dots_by_key(s, lanes);
+    else
+        dots_by_panel(s, row_block, tile, lanes);
 
     Var block = row_block;
     s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
@@ -81,7 +108,7 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
         .bound_storage(s.kj, slots)
         .vectorize(s.ki, lanes)
         .unroll(s.ki)
-        .specialize(s.all_finite);
+        .specialize(s.finite_scores);
     s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
@@ -90,19 +117,73 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
         .unroll(s.sum_lanes.x);
     s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
 
+    Var in_block("in_block");
+    const int planes = planes_at_once(s, tile);
     s.attended.compute_at(s.out, block)
-        .reorder(s.x, s.r, s.plane)
+        .split(s.plane, s.plane, in_block, planes)
+        .reorder(s.x, in_block, s.r, s.plane)
         .vectorize(s.x, lanes)
         .unroll(s.x)
+        .unroll(in_block)
         .unroll(s.r);
-    s.product.compute_at(s.attended, s.plane).vectorize(s.x, lanes).unroll(s.x).unroll(s.r);
-    s.product.update()
-        .reorder(s.x, s.r, s.each_key.x, s.each_key.y)
+    s.product.compute_at(s.attended, s.plane)
+        .bound_extent(s.plane, planes)
         .vectorize(s.x, lanes)
         .unroll(s.x)
+        .unroll(s.plane)
+        .unroll(s.r);
+    s.product.update()
+        .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(s.plane)
         .unroll(s.r)
         .unroll(s.each_key.x, tile.value_unroll)
-        .specialize(s.all_finite);
+        .specialize(s.finite_values);
+}
+
+// A panel's rows of K are read along features and written key by key: the compiler transposes 4 by
+// 4 in registers. Through a square of rows, as in `keys`, it chains a permutation a key instead:
+// gather 0.59 of the peak, not 0.67 (listed_bench, avx512, D=64).
+void gather(GatherStages &s, const Tile &tile, int lanes) {
+    partial(s, tile, lanes);
+    if (!s.panels.defined()) return;
+    Var block("block"), feature("feature");
+    s.panels.compute_at(s.score, s.kj)
+        .store_in(MemoryType::Stack)
+        .bound(s.ki, 0, s.format.panel_keys)
+        .split(s.d, block, feature, s.key_lanes)
+        .reorder(feature, s.ki, block)
+        .vectorize(feature)
+        .unroll(s.ki);
+}
+
+void pairs(PairsStages &s, const Tile &, int lanes) {
+    const auto guard = TailStrategy::GuardWithIf;
+    s.score.compute_root().store_in(MemoryType::Stack).bound_storage(s.p, kPairsMost);
+    s.score.vectorize(s.p, lanes, guard);
+    s.score.update(0).reorder(s.fold, s.p).atomic().vectorize(s.fold);
+    s.score.update(1).vectorize(s.p, lanes, guard).specialize(s.softcap_off);
+    s.dot.compute_at(s.score, s.p).vectorize(s.l);
+    s.dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
+
+    s.row_max.compute_root().bound(s.r, 0, s.rows).vectorize(s.r);
+    s.row_max.update().reorder(s.r, s.max_pairs).vectorize(s.r);
+    s.weight.compute_root()
+        .store_in(MemoryType::Stack)
+        .bound_storage(s.p, kPairsMost)
+        .vectorize(s.p, lanes, guard);
+    s.row_sum.compute_root().bound(s.r, 0, s.rows).vectorize(s.r);
+    s.row_sum.update().reorder(s.r, s.sum_pairs).vectorize(s.r);
+
+    s.out.vectorize(s.d, lanes).unroll(s.d);
+    RVar feature("feature"), block("block");
+    s.out.update()
+        .allow_race_conditions()
+        .split(s.products.x, block, feature, s.value_lanes)
+        .reorder(feature, block, s.products.y)
+        .vectorize(feature)
+        .unroll(block);
 }
 
 void merge(MergeStages &s, const Tile &tile, int lanes) {
@@ -135,8 +216,55 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
     if (s.one_part.defined()) consumer.update().specialize(s.one_part);
 }
 
+// Some vectors of features go down the keys of a block, and are then written feature by feature.
+void summarise(SummariseStages &s, const Tile &, int lanes) {
+    Var part("part"), feature("feature");
+    int vectors = 4;  // enough to hide the latency of a maximum
+    while (vectors > 1 && vectors * lanes > s.head_dim) vectors /= 2;
+    const int features = vectors * lanes <= s.head_dim ? vectors * lanes : s.head_dim;
+    for (Func f : {s.high, s.low})
+        f.split(s.d, part, feature, features, TailStrategy::ShiftInwards)
+            .reorder(feature, part, s.b)
+            .unroll(feature);
+    const auto accumulate = [&](Func f, const Func &out) {
+        f.compute_at(out, part).bound_extent(s.d, features);
+        f.update().reorder(s.d, s.keys);
+        if (features % lanes) return;
+        f.vectorize(s.d, lanes).unroll(s.d);
+        f.update().vectorize(s.d, lanes).unroll(s.d);
+    };
+    accumulate(s.most, s.high);
+    accumulate(s.total, s.high);
+    accumulate(s.least, s.low);
+    s.high.specialize(s.mean);
+}
+
+// The loops of Q·K, with blocks for keys: each register block is some rows by `step` blocks.
+void route(RouteStages &s, const Tile &tile, int lanes) {
+    Var step("step"), block("block");
+    s.out.vectorize(s.b, lanes);
+    s.out.update()
+        .split(s.b, step, block, s.step)
+        .reorder(block, s.rows.x, step, s.rows.y)
+        .vectorize(block, lanes)
+        .unroll(block)
+        .unroll(s.rows.x);
+    for (Func f : {s.positive, s.negative}) {
+        f.compute_at(s.out, s.rows.y).store_in(MemoryType::Stack);
+        if (s.head_dim >= lanes) f.vectorize(s.d, lanes, TailStrategy::ShiftInwards);
+    }
+    s.score.compute_at(s.out, step).vectorize(s.b, lanes).unroll(s.b).unroll(s.i);
+    s.score.update()
+        .reorder(s.b, s.i, s.features)
+        .vectorize(s.b, lanes)
+        .unroll(s.b)
+        .unroll(s.i)
+        .unroll(s.features, tile.score_unroll);
+    s.out.update().specialize(s.mean);
+}
+
 }  // namespace
 
-const Schedule kX86Schedule{queries, keys, values, partial, merge};
+const Schedule kX86Schedule{queries, keys, values, partial, gather, pairs, merge, summarise, route};
 
 }  // namespace lacuna

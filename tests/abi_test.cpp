@@ -93,6 +93,8 @@ constexpr size_t kLayout[] = {sizeof(lac_atom),
                               sizeof(lac_kernel),
                               sizeof(lac_shape),
                               sizeof(lac_tensor),
+                              sizeof(lac_lists),
+                              sizeof(lac_list_error),
                               sizeof(lac_args),
                               sizeof(lac_status),
                               sizeof(lac_type),
@@ -100,7 +102,9 @@ constexpr size_t kLayout[] = {sizeof(lac_atom),
                               offsetof(lac_pattern_error, found),
                               offsetof(lac_request, pattern),
                               offsetof(lac_kernel, name),
-                              offsetof(lac_shape, q_starts),
+                              offsetof(lac_shape, lists),
+                              offsetof(lac_lists, starts),
+                              offsetof(lac_lists, checked),
                               offsetof(lac_tensor, data),
                               offsetof(lac_tensor, token_stride),
                               offsetof(lac_args, parallel_context)};
@@ -121,7 +125,7 @@ TEST(Abi, CCallsLinkAndRefuse) {
 
 // What a caller may have stored or compiled in: a change is a change of LAC_ABI_VERSION.
 TEST(Abi, NumbersStay) {
-    EXPECT_EQ(LAC_ABI_VERSION, 1);
+    EXPECT_EQ(LAC_ABI_VERSION, 2);
     EXPECT_EQ(LAC_OK, 0);
     EXPECT_EQ(LAC_BAD_ARGUMENT, 1);
     EXPECT_EQ(LAC_OVERLAP, 15);

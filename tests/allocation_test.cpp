@@ -133,7 +133,7 @@ TEST_P(Allocation, NoneWhilePlanningAndAttending) {
     const lac_pattern pattern = parse(p.pattern);
     const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr};
     const lac_shape shape{sizeof(lac_shape), p.batch, p.heads, p.kv_heads, p.q_tokens,
-                          p.k_tokens,        nullptr, nullptr, nullptr};
+                          p.k_tokens,        nullptr, nullptr, nullptr,    nullptr};
     lac_kernel kernel{};
     size_t bytes = 0;
     lac_status status = LAC_OK;

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "lacuna/lacuna.hpp"
-#include "patterns/pattern.h"
+#include "tests/pair.h"
 
 namespace lacuna {
 namespace {
@@ -66,7 +66,7 @@ TEST(BigBird, DrawsEvenly) {
 TEST(BigBird, KeepsGlobalRowsAndColumnsWindowAndRandomBlocks) {
     const lac_pattern p = lac::pattern("bidi/bigbird:4,3,1,3");
     constexpr int64_t n = 46;  // 12 blocks, the last one short
-    const auto kept = [&](int64_t q, int64_t k) { return attends(p, 0, q, k, n); };
+    const auto kept = [&](int64_t q, int64_t k) { return attends_at(p, q, k, n); };
     for (int64_t i = 0; i < n; i++) {
         for (const int64_t global : {int64_t{0}, int64_t{7}, int64_t{44}, int64_t{45}}) {
             EXPECT_TRUE(kept(global, i)) << global << " sees all";

@@ -156,7 +156,7 @@ TEST(Call, TakesAnyStrideOfAnAxisOfOne) {
     p.q_tokens = p.k_tokens = 9;
     const lac_pattern pattern = parse("dense");
     const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr};
-    const lac_shape shape{sizeof(lac_shape), 1, 1, 1, 9, 9, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1, 1, 1, 9, 9, nullptr, nullptr, nullptr, nullptr};
     lac::Attention attention(lac_kernels, request, pattern, shape);
     Tensors t(p);
     lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();

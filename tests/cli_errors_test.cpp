@@ -1,5 +1,6 @@
 // Whatever is wrong: the right exit code, one line that names it, and nothing left behind.
 #include "cli/errors.h"
+#include "tests/npy_file.h"
 #include "tests/tool.h"
 
 namespace lacuna {
@@ -56,7 +57,84 @@ const Wrong kWrong[] = {
     {"BenchQueries", "bench --pattern dense --tokens 8 --queries 9", kUsage, {"--queries 9", "8"}},
     {"BenchTokens", "bench --pattern dense --tokens 0", kUsage, {"--tokens"}},
     {"BenchMinTime", "bench --pattern dense --min-time nan", kUsage, {"--min-time"}},
+    {"MaskIsMissing",
+     "run -o out.npy --pattern mask:csr " GOOD,
+     kUsage,
+     {"mask:csr needs --mask FILE"}},
+    {"GlobalsAreMissing",
+     "run -o out.npy --pattern window:2+global:list " GOOD,
+     kUsage,
+     {"global:list needs --globals FILE"}},
+    {"MaskForNothing", RUN GOOD "--mask m.npy", kUsage, {"--mask m.npy", "window:4 has no mask:"}},
+    {"GlobalsForNothing",
+     RUN GOOD "--globals m.npy",
+     kUsage,
+     {"--globals m.npy", "window:4 has no global:list"}},
+    {"MixOfMoreHeads",
+     "run -o out.npy --pattern heads(0-5=dense) " GOOD,
+     kUsage,
+     {"heads(0-5=dense)", "head 5", "the 4 query heads of q.npy"}},
+    {"MixOfFewerHeads",
+     "run -o out.npy --pattern heads(0-1=dense|3=window:2) " GOOD,
+     kUsage,
+     {"leaves out head 2"}},
+    {"ShowMaskIsMissing", "show --pattern topk:4", kUsage, {"topk:4 needs --mask FILE"}},
+    {"ShowHead",
+     "show --pattern heads(0-1=dense) --head 2",
+     kUsage,
+     {"--head 2", "expected 0 to 1"}},
+    {"ShowTokensOfAMask",
+     "show --pattern mask:csr --mask wide.npy --tokens 64",
+     kUsage,
+     {"wide.npy has 5 queries and 9 keys", "--tokens"}},
+    {"ShowHeadLeftOut", "show --pattern heads(1=dense)", kUsage, {"leaves out head 0"}},
+    {"LayersWithoutSpec", "list layers", kUsage, {"list layers", "--spec FILE"}},
+    {"SpecForNothing", "list kernels --spec s.json", kUsage, {"list kernels", "--spec s.json"}},
+    {"BenchMix",
+     "bench --pattern heads(0-8=dense)",
+     kUsage,
+     {"head 8", "the 8 query heads of --heads"}},
+    {"BenchDensity", "bench --pattern dense --density 0.5", kUsage, {"--density", "no mask: atom"}},
+    {"BenchDensityOfTopk",
+     "bench --pattern topk:4 --density 0.5",
+     kUsage,
+     {"--density", "topk:4 keeps as many"}},
+    {"BenchLists", "bench --pattern mask:csr --lists odd", kUsage, {"--lists odd", "clustered"}},
+    {"BenchListHeads",
+     "bench --pattern mask:csr --list-heads all",
+     kUsage,
+     {"--list-heads all", "kv or query"}},
+    {"BenchGlobals",
+     "bench --pattern global:list --tokens 8 --globals 9",
+     kUsage,
+     {"--globals 9", "at most the 8"}},
     // Files.
+    {"SpecWithoutLayers", "list --spec s.json", kBadInput, {"s.json", "no layers"}},
+    {"LayersWithoutModel", "list --spec l.json", kBadInput, {"l.json", "model.tokens"}},
+    {"LayersOfASpec",
+     "generate --spec gap.json -o out",
+     kBadInput,
+     {"gap.json: layers: layer 0 of 2 is in no row"}},
+    {"ShowMoreQueriesThanKeys",
+     "show --pattern mask:csr --mask m.npy",
+     kBadInput,
+     {"m.npy: 9 queries", "at most the 5 tokens"}},
+    {"ShowGlobalPastTheEnd",
+     "show --pattern global:list --globals g.npy",
+     kBadInput,
+     {"g.npy: entry 2 of sequence 0 is 70, expected below 64 tokens"}},
+    {"MaskIsNoBool",
+     "run -o out.npy --pattern mask:csr --mask q.npy " GOOD,
+     kBadInput,
+     {"q.npy", "float32", "bool"}},
+    {"MaskOfOtherKeys",
+     "run -o out.npy --pattern mask:csr --mask m.npy " GOOD,
+     kBadInput,
+     {"m.npy: 5 keys, expected 12"}},
+    {"GlobalPastTheEnd",
+     "run -o out.npy --pattern global:list --globals g.npy " GOOD,
+     kBadInput,
+     {"g.npy: entry 2 of sequence 0 is 70, expected below 12 tokens"}},
     {"MissingFile", RUN "--q no.npy --k k.npy --v v.npy", kBadInput, {"no.npy", "cannot open"}},
     {"TruncatedFile",
      RUN "--q cut.npy --k k.npy --v v.npy",
@@ -143,6 +221,14 @@ protected:
         const std::string whole = npy_bytes(put_tensor("cut.npy", {4, 9, 16}));
         put("cut.npy", whole.substr(0, whole.size() - 4));
         put("empty.npy", "");
+        put("s.json", R"({"kernels": [{"head_dim": 64}]})");
+        for (const std::string layers : {"0", "1"})
+            put(layers == "0" ? "l.json" : "gap.json",
+                R"({"kernels": [{"head_dim": 64}], "layers": [{"pattern": "dense", "layers": ")" +
+                    layers + "\"}]}");
+        put("m.npy", mask_file({9, 5}, [](int64_t, int64_t, int64_t) { return true; }));
+        put("wide.npy", mask_file({5, 9}, [](int64_t, int64_t, int64_t) { return true; }));
+        put("g.npy", npy_file<int32_t>("<i4", {3}, {0, 7, 70}));
         put("f8.npy", with_type(whole, "'<f8'"));
         put("objects.npy", with_type(whole, "'|O' "));
     }

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tests/npy_file.h"
 #include "tests/oracle.h"
 #include "tests/tool.h"
 
@@ -65,8 +66,23 @@ protected:
         for (int64_t unit = 0; unit < units; unit++) {
             const int64_t head = unit % heads;
             const int64_t kv = unit / heads * kv_heads + head * kv_heads / heads;
-            const OracleInput input{&pattern, rows, keys, c.q_start < 0 ? keys - rows : c.q_start,
-                                    d,        dv,   head, c.scale != 0 ? c.scale : 1 / std::sqrt(d),
+            const int64_t start = c.q_start < 0 ? keys - rows : c.q_start;
+            const auto q_start = static_cast<int32_t>(start);
+            const lac_shape shape{sizeof(lac_shape),
+                                  1,
+                                  static_cast<int32_t>(heads),
+                                  static_cast<int32_t>(kv_heads),
+                                  static_cast<int32_t>(rows),
+                                  static_cast<int32_t>(keys),
+                                  nullptr,
+                                  nullptr,
+                                  &q_start,
+                                  nullptr};
+            const OracleInput input{&pattern, &shape,
+                                    0,        static_cast<int32_t>(head),
+                                    rows,     keys,
+                                    start,    d,
+                                    dv,       c.scale != 0 ? c.scale : 1 / std::sqrt(d),
                                     c.softcap};
             const OracleOutput one = oracle(input, &q.data[unit * rows * d], &k.data[kv * keys * d],
                                             &v.data[kv * keys * dv]);
@@ -136,10 +152,52 @@ TEST_F(Cli, RunDescribesItselfInJson) {
     EXPECT_EQ(run["kernel"], "lac_attention_f32_d16");
     EXPECT_EQ(run["q_start"], 3);
     EXPECT_EQ(run["kept_pairs"], 48);
+    EXPECT_EQ(run["total_pairs"], 4 * 48);
     EXPECT_EQ(run["threads"], 2);
     EXPECT_GT(run["ms"], 0);
     EXPECT_LE(run["nmse"], run["tolerance"]);
     EXPECT_EQ(run["agrees"], true);
+}
+
+// The queries of put_tensors() stand at 3 to 14.
+bool in_block(int64_t head, int64_t q, int64_t k) { return (q + 3) / 4 == k / 4 && head != 1; }
+
+TEST_F(Cli, RunReadsAMaskOfBlocks) {
+    put_tensors();
+    put("m.npy", mask_file({4, 12, 15}, in_block));
+    const std::string files = "run --q q.npy --k k.npy --v v.npy -o out.npy --check --json ";
+    for (const std::string pattern : {"mask:blocks,4", "topk:15,block=4"}) {
+        const json run = parsed(files + "--mask m.npy --pattern " + pattern);
+        EXPECT_EQ(run["agrees"], true) << pattern;
+        EXPECT_EQ(run["total_pairs"], 3 * (4 + 10 + 10 + 6)) << pattern;
+    }
+    const Array masked = read_npy(at("out.npy"));
+    parsed(files + "--pattern heads(0=block:4|1=every:64|2-3=block:4)");
+    const Array mix = read_npy(at("out.npy"));
+    // Head 1 of the mask keeps nothing: zeros.
+    for (size_t i = 0; i < masked.data.size(); i++)
+        if (i / (12 * 16) == 1)
+            ASSERT_EQ(masked.data[i], 0) << i;
+        else
+            ASSERT_NEAR(masked.data[i], mix.data[i], 1e-5) << i;
+}
+
+// Kernels for keys that are listed one by one.
+TEST_F(Cli, RunReadsListsOfKeys) {
+    put_tensors();
+    put("m.npy", mask_file({2, 12, 15}, [](int64_t head, int64_t q, int64_t k) {
+            return k <= q + 3 && (head * 5 + q * 7 + k * k) % 3 == 0;
+        }));
+    put("g.npy", npy_file<int32_t>("<i4", {3}, {0, 5, 13}));
+    for (const std::string options :
+         {"--mask m.npy --pattern mask:csr", "--mask m.npy --pattern mask:pairs",
+          "--mask m.npy --pattern topk:15", "--globals g.npy --pattern bidi/global:list",
+          "--mask m.npy --globals g.npy --pattern heads(0-2=mask:csr|3=window:2)+global:list"}) {
+        const Ended ended =
+            call("run --q q.npy --k k.npy --v v.npy -o out.npy --check --json " + options);
+        ASSERT_EQ(ended.code, 0) << options << ended.err;
+        EXPECT_EQ(json::parse(ended.out)["agrees"], true) << options;
+    }
 }
 
 TEST_F(Cli, RunTakesThePinnedTier) {
@@ -178,6 +236,43 @@ TEST_F(Cli, ShowCountsPairs) {
     EXPECT_EQ(names(), std::set<std::string>{"p.png"});
 }
 
+TEST_F(Cli, ShowDrawsAMixHeadByHead) {
+    const std::string mix = "show --tokens 3 --ascii --pattern heads(0-1=window:1|2=dense)";
+    EXPECT_EQ(call(mix).out,
+              "heads 0-1: window:1\n#..\n.#.\n..#\nhead 2: dense\n#..\n##.\n###\n"
+              "12 of 18 pairs (66.7 % of dense causal) in 3 heads, "
+              "heads(0-1=window:1|2=dense)\n");
+    EXPECT_EQ(call(mix + " --head 1").out,
+              "head 1: window:1\n#..\n.#.\n..#\n3 of 6 pairs (50.0 % of dense causal), window:1\n");
+    const json show = parsed(mix + " --json");
+    EXPECT_EQ(show["pairs"], 12);
+    EXPECT_EQ(show["dense_pairs"], 18);
+    const json heads = {
+        {{"first", 0}, {"last", 1}, {"pattern", "window:1"}, {"pairs", 6}, {"density", 0.5}},
+        {{"first", 2}, {"last", 2}, {"pattern", "dense"}, {"pairs", 6}, {"density", 1.0}}};
+    EXPECT_EQ(show["heads"], heads);
+}
+
+TEST_F(Cli, ShowReadsLists) {
+    put("m.npy", mask_file({2, 2, 3}, [](int64_t head, int64_t q, int64_t k) {
+            return (head == 0 ? k : 2 - k) == q;
+        }));
+    put("g.npy", npy_file<int64_t>("<i8", {1}, {1}));
+    EXPECT_EQ(call("show --ascii --pattern bidi/mask:csr --mask m.npy").out,
+              "head 0: bidi/mask:csr\n#..\n.#.\nhead 1: bidi/mask:csr\n..#\n.#.\n"
+              "4 of 12 pairs (33.3 % of dense bidi) in 2 heads, bidi/mask:csr\n");
+    EXPECT_EQ(call("show --ascii --tokens 3 --pattern bidi/global:list --globals g.npy").out,
+              ".#.\n###\n.#.\n5 of 9 pairs (55.6 % of dense bidi), bidi/global:list\n");
+}
+
+// The draws of bigbird hang on the KV head.
+TEST_F(Cli, ShowDrawsTheHeadOfBigBird) {
+    const std::string bigbird = "show --pattern bidi/bigbird:2,1,1,0 --tokens 40 --ascii";
+    const std::string first = call(bigbird).out;
+    EXPECT_EQ(call(bigbird + " --head 0").out, first);
+    EXPECT_NE(call(bigbird + " --head 3").out, first);
+}
+
 TEST_F(Cli, ListsAreJsonToo) {
     for (const std::string list : {"patterns", "targets", "kernels"}) {
         const json rows = parsed("list " + list + " --json");
@@ -186,6 +281,63 @@ TEST_F(Cli, ListsAreJsonToo) {
         const Ended text = call("list " + list);
         EXPECT_EQ(text.code, 0);
         EXPECT_FALSE(text.out.empty());
+    }
+}
+
+const char *const kLayers = R"json({
+  "model": {"heads": 4, "kv_heads": 2, "tokens": 100, "head_dim": 16, "value_dim": 8},
+  "layers": [{"layers": "0,2", "pattern": "window:10"}, {"layers": "1", "pattern": "topk:4"},
+             {"layers": "3", "pattern": "heads(0=sink:2|1-2=window:1|3=dense)"}]})json";
+
+// Counted by hand: the window sees 10 keys but for the first rows, the sink 2 but for the first.
+TEST_F(Cli, ListExplainsTheLayersOfASpec) {
+    put("s.json", kLayers);
+    const json list = parsed("list --spec s.json --json");
+    EXPECT_EQ(parsed("list layers --spec s.json --json"), list);
+    EXPECT_EQ(list["model"]["layers"], 4);
+    const int64_t dense = 4 * 5050, window = 4 * (1000 - 45), mix = 199 + 2 * 100 + 5050;
+    const json &first = list["layers"][0];
+    EXPECT_EQ(first["pattern"], "window:10");
+    EXPECT_EQ(first["kernel"], "lac_attention_window_10_f32_d16x8");
+    EXPECT_EQ(first["pairs"], window);
+    EXPECT_EQ(first["dense_pairs"], dense);
+    EXPECT_EQ(first["flops"], 2 * (16 + 8) * window);
+    EXPECT_EQ(first["kv_bytes"], 4 * (16 + 8) * window / 2);
+    EXPECT_EQ(first["dense_kv_bytes"], 4 * (16 + 8) * dense / 2);
+    EXPECT_TRUE(list["layers"][1]["pairs"].is_null());
+    const json &last = list["layers"][3];
+    EXPECT_EQ(last["pairs"], mix);
+    // Heads 0 and 1 share K and V: the union of sink and window, which overlap in two pairs.
+    EXPECT_EQ(last["kv_bytes"], 4 * (16 + 8) * (199 + 100 - 2 + 5050));
+    EXPECT_EQ(list["total"]["layers"], 3);
+    EXPECT_EQ(list["total"]["pairs"], 2 * window + mix);
+    EXPECT_EQ(list["total"]["dense_pairs"], 3 * dense);
+    const Ended text = call("list --spec s.json");
+    EXPECT_NE(text.out.find("at run time"), text.out.npos) << text.out;
+    EXPECT_NE(text.out.find("total"), text.out.npos) << text.out;
+}
+
+TEST_F(Cli, ManifestsNameTheKernelsOfLayers) {
+    put("s.json", kLayers);
+    const json manifest = parsed("generate --spec s.json --tiers sse41 -o out --quiet --json");
+    ASSERT_EQ(manifest["layers"].size(), 4U);
+    const json row = {
+        {"layer", 2}, {"pattern", "window:10"}, {"kernels", {"lac_attention_window_10_f32_d16x8"}}};
+    EXPECT_EQ(manifest["layers"][2], row);
+    EXPECT_EQ(manifest["layers"][1]["kernels"], json({"lac_attention_f32_d16x8"}));
+    EXPECT_EQ(manifest["kernels"].size(), 2U);
+}
+
+// What `list patterns` gives as an example is a pattern.
+TEST_F(Cli, ExamplesOfPatternsAreRead) {
+    for (const json &row : parsed("list patterns --json")) {
+        const auto example = row["example"].get<std::string>();
+        lac_pattern pattern{};
+        EXPECT_EQ(lac_pattern_parse(example.c_str(), &pattern, nullptr), LAC_OK) << example;
+        for (const json &parameter : row["parameters"])
+            EXPECT_EQ(
+                parameter["named"] == true,
+                example.find("," + parameter["name"].get<std::string>() + "=") != example.npos);
     }
 }
 
@@ -227,6 +379,28 @@ TEST_F(Cli, BenchIsGoogleBenchmarkJson) {
     EXPECT_NEAR(e["gflops"], flops / ms / 1e6, 1e-6 * flops / ms / 1e6);
     EXPECT_NEAR(e["ratio"], e["gflops"].get<double>() / e["peak_gflops"].get<double>(), 1e-6);
     EXPECT_LT(e["ratio"], 1);
+}
+
+TEST_F(Cli, BenchMakesLists) {
+    const std::string lists =
+        "bench --tokens 48 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 1 --json "
+        "--no-dense --pattern ";
+    const std::string blocks = lists + "mask:blocks,8 --density 0.5 --list-heads kv";
+    const json e = parsed(blocks)["benchmarks"][0];
+    // Of 1 to 6 blocks in sight, half of them rounded up, for two KV heads.
+    EXPECT_EQ(e["list_entries"], 2 * (1 + 1 + 2 + 2 + 3 + 3));
+    EXPECT_EQ(e["lists"], "random");
+    EXPECT_EQ(e["list_heads"], "kv");
+    EXPECT_EQ(e["density"], 0.5);
+    EXPECT_GT(e["plan_us"], 0);
+    EXPECT_GT(e["check_us"], 0);
+    EXPECT_NE(e["name"].get<std::string>().find("/lists:random/list_heads:kv/density:0.5/"),
+              std::string::npos);
+    EXPECT_EQ(parsed(blocks)["benchmarks"][0]["total_pairs"], e["total_pairs"]);
+    const json topk = parsed(lists + "topk:16,block=8 --lists clustered")["benchmarks"][0];
+    EXPECT_EQ(topk["list_entries"], 8 * 1 + 40 * 2);
+    EXPECT_TRUE(topk["density"].is_null());
+    EXPECT_FALSE(parsed(lists + "window:8")["benchmarks"][0].contains("lists"));
 }
 
 TEST_F(Cli, BenchPrintsALineAnEntry) {

@@ -88,6 +88,11 @@ document() {
     [[ -s document.c ]] && cc -std=c11 "${strict[@]}" -I bundle/include -c document.c
 }
 
+specs_document() {
+    awk '/^```json$/ {on = 1; next} /^```$/ {on = 0} on' "$root/docs/specs.md" >document.json
+    "$lacuna" list --spec document.json | grep '^total'
+}
+
 # A moved bundle is as good as one in place, in a folder with a space.
 cmake_package() {
     mkdir -p "a b" && cp -r bundle "a b/moved" &&
@@ -163,7 +168,7 @@ only_libc() {
     [[ -s undefined ]] || { echo "nm found nothing"; return 1; }
     ! grep -vxF "$(tr ' ' '\n' <<<"$libc")" undefined
 }
-# Names are the bundle's own, the runtime's C++, or declared in lacuna.h.
+# Names are the bundle's own, the runtime's C++, or declared in a public header.
 own_names() {
     nm --extern-only --defined-only --format=posix alpha/lib/libalpha.a | awk 'NF > 1 {print $1}' |
         sort -u >defined
@@ -171,8 +176,8 @@ own_names() {
     grep -vE '^(alpha_|_Z(N|NK|TSN|TIN|TVN)6lacuna)' defined >public
     local name status=0
     while read -r name; do
-        grep -qE "^lac_" <<<"$name" && grep -qw "$name" alpha/include/lacuna/lacuna.h && continue
-        echo "$name is neither alpha's nor declared in lacuna.h"
+        grep -qE "^lac_" <<<"$name" && grep -qw "$name" alpha/include/lacuna/*.h && continue
+        echo "$name is neither alpha's nor declared in a public header"
         status=1
     done <public
     return "$status"
@@ -236,6 +241,7 @@ check "examples/attention.c with cc" c_example
 check "examples/attention.cpp with c++, same bits on two threads" cpp_example
 check "LACUNA_TIER pins a tier, and an unknown one is an error" pinned_tier
 check "the C blocks of docs/runtime.md compile" document
+check "the spec of docs/specs.md is read" specs_document
 check "find_package, bundle moved" cmake_package
 check "lacuna_add_kernels" cmake_function
 check "pkg-config --static" pkg_config_package

@@ -28,8 +28,8 @@ const char *const kPatterns[] = {"dense",
                                  "bidi/strided:6+window:8"};
 
 // The queries of the one sequence in calls of these sizes, all of K each time.
-Bits in_pieces(const lac_kernel &kernel, const Problem &p, Tensors &t,
-               const std::vector<int> &sizes) {
+ResultBits in_pieces(const lac_kernel &kernel, const Problem &p, Tensors &t,
+                     const std::vector<int> &sizes) {
     clear_output(t);
     int first = 0;
     for (const int size : sizes) {
@@ -91,9 +91,9 @@ TEST_P(Determinism, AnyThreads) {
         p.q_lengths = {150, 37, 110};
         p.k_lengths = {150, 60, 110};
         Tensors t(p);
-        const Bits want = result(kernel(), p, t, {});
+        const ResultBits want = result(kernel(), p, t, {});
         for (const int32_t count : {1, 2, 3, 7}) {
-            const auto expect_same = [&](const Bits &got, const char *how) {
+            const auto expect_same = [&](const ResultBits &got, const char *how) {
                 EXPECT_EQ(difference(got, want), "") << how << " " << count << " " << pattern;
             };
             p.threads = count;
@@ -123,7 +123,7 @@ TEST_P(Determinism, AHundredRepeats) {
         const lac::Pool pool(3);
         pool.use_in(args);
         Planned planned(kernel(), p, {3, lac_pool_run, args.parallel_context});
-        const Bits want = result(kernel(), p, t, {});
+        const ResultBits want = result(kernel(), p, t, {});
         for (int i = 0; i < 100; i++) {
             if (i % 2) planned.call(Views(poison));
             clear_output(t);
@@ -167,7 +167,7 @@ TEST_P(Determinism, AnyBatch) {
             p.seed = 5;
             Tensors all(p);
             copy_sequence(t, alone, all, place);
-            const Bits want = result(kernel(), alone, t, {});
+            const ResultBits want = result(kernel(), alone, t, {});
             for (const Threads &threads : {Threads{}, Threads{3, in_reverse, nullptr}}) {
                 result(kernel(), p, all, threads);
                 EXPECT_EQ(difference(sequence_bits(all, p, place), want), "")
@@ -190,7 +190,7 @@ TEST_P(Determinism, AnyCut) {
             p.q_starts = {group.heads == 1 ? 503 : p.q_tokens % (7 + group.heads)};
             p.softcap = group.heads == 3 ? 20.0f : 0.0f;
             Tensors t(p);
-            const Bits want = result(kernel(), p, t, {});
+            const ResultBits want = result(kernel(), p, t, {});
             const auto expect_same = [&](const std::vector<int> &sizes, const char *what) {
                 EXPECT_EQ(difference(in_pieces(kernel(), p, t, sizes), want), "")
                     << what << " " << p.describe();
@@ -212,7 +212,7 @@ TEST_P(Determinism, AnyCutOfLongRows) {
         p.q_tokens = 21;
         p.q_starts = {11950};
         Tensors t(p);
-        const Bits want = result(kernel(), p, t, {});
+        const ResultBits want = result(kernel(), p, t, {});
         for (const int most : {1, 9}) {
             const std::vector<int> sizes = random_sizes(p.q_tokens, most, 3);
             EXPECT_EQ(difference(in_pieces(kernel(), p, t, sizes), want), "") << p.describe();
@@ -227,7 +227,7 @@ TEST_P(Determinism, AnyLayout) {
         p.q_tokens = 50;
         p.k_tokens = 90;
         Tensors first(p);
-        const Bits want = result(kernel(), p, first, {});
+        const ResultBits want = result(kernel(), p, first, {});
         for (const Order order : {Order::kTokensFirst, Order::kFused, Order::kReversed}) {
             p.order = order;
             Tensors t(p);

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "patterns/pattern.h"
+#include "tests/pair.h"
 
 namespace {
 
@@ -29,7 +29,7 @@ bool in_ranges(const KeyRanges &ranges, int64_t key) {
 // Every parameter at every edge; with many parameters, at a few.
 std::vector<lac_atom> atoms_of(uint32_t kind) {
     const Syntax &syntax = syntax_of(kind);
-    std::vector<lac_atom> atoms = {lac_atom{kind, {}}};
+    std::vector<lac_atom> atoms = {lac_atom{kind, {}, 0, 0}};
     for (int i = 0; i < syntax.count; i++) {
         std::vector<lac_atom> longer;
         const size_t step = syntax.count > 2 ? 3 : 1;
@@ -91,7 +91,7 @@ std::string described(Span x) {
 }
 
 bool owned_pair(const lac_pattern &p, uint32_t owner, int64_t q, int64_t k, int64_t n) {
-    return owned<int64_t>(p, owner, 0, q, k, n);
+    return owned<int64_t>(p, owner, {0, q, k, n, kPlainSequence});
 }
 
 // Does any (or every) value of the progression satisfy it?
@@ -119,7 +119,8 @@ bool decided(Maybe m) { return m.always() || m.never(); }
 void expect_lanes_agree(const lac_pattern &p, int64_t q, int64_t first, int64_t step, int64_t n) {
     const auto owner = p.atom_count - 1;
     const Lanes head = Lanes::one(0), row = Lanes::one(q), end = Lanes::one(n);
-    const uint32_t word = owned<Lanes>(p, owner, head, row, Lanes::from(first, step), end).word();
+    const uint32_t word =
+        owned<Lanes>(p, owner, {head, row, Lanes::from(first, step), end, kPlainSequence}).word();
     for (int i = 0; i < kLanes; i++)
         ASSERT_EQ((word >> i) & 1, uint32_t{owned_pair(p, owner, q, first + i * step, n)})
             << described(p) << " q=" << q << " k=" << first + i * step << " n=" << n
@@ -183,7 +184,8 @@ TEST(Domain, SpansNeverClaimTooMuch) {
             const Span keys = any_span(random, any_step(random));
             const int64_t n = random() % 2 ? LAC_MAX_ARGUMENT : pick(random, 1, 200);
             const uint32_t owner = p.atom_count - 1;
-            const Maybe claim = owned<Span>(p, owner, Span::one(0), rows, keys, Span::one(n));
+            const Maybe claim =
+                owned<Span>(p, owner, {Span::one(0), rows, keys, Span::one(n), kPlainSequence});
             const Maybe truth = over_pairs(
                 rows, keys, [&](int64_t q, int64_t k) { return owned_pair(p, owner, q, k, n); });
             ASSERT_TRUE(claim.can_hold || !truth.can_hold)
@@ -232,7 +234,7 @@ TEST(Domain, KeyHintsContainEveryAttendedKey) {
                 const KeyRanges hint = keys_of(p.atom[0], {first, last, n, 0});
                 for (int64_t q : {first, (first + last) / 2, last}) {
                     for (int64_t k = 0; k < n; k++)
-                        ASSERT_TRUE(!attends(p, 0, q, k, n) || in_ranges(hint, k))
+                        ASSERT_TRUE(!attends_at(p, q, k, n) || in_ranges(hint, k))
                             << described(p) << " q=" << q << " k=" << k << " rows " << first << "…"
                             << last;
                 }
@@ -249,7 +251,7 @@ TEST(Domain, OwnersPartitionTheAttendedPairs) {
             for (int64_t k = 0; k < n + 2; k++) {
                 int owners = 0;
                 for (uint32_t i = 0; i < p.atom_count; i++) owners += owned_pair(p, i, q, k, n);
-                ASSERT_EQ(owners, attends(p, 0, q, k, n))
+                ASSERT_EQ(owners, attends_at(p, q, k, n))
                     << described(p) << " q=" << q << " k=" << k << " n=" << n;
             }
         }
@@ -264,7 +266,7 @@ TEST(Domain, AKeyStillSeenIsRetained) {
         for (int64_t k = 0; k < n; k++) {
             bool seen = false;  // by any query from `now` on
             for (int64_t now = n - 1; now >= k; now--) {
-                seen = seen || attends(p, 0, now, k, n);
+                seen = seen || attends_at(p, now, k, n);
                 ASSERT_TRUE(!seen || retained(p, k, now))
                     << described(p) << " k=" << k << " now=" << now;
                 dropped += !retained(p, k, now);

@@ -28,6 +28,25 @@ std::string Problem::describe() const {
            std::to_string(static_cast<int>(order)) + " seed " + std::to_string(seed);
 }
 
+lac_shape Problem::shape() const {
+    const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
+    return {sizeof(lac_shape),
+            batch,
+            heads,
+            kv_heads,
+            q_tokens,
+            k_tokens,
+            list(q_lengths),
+            list(k_lengths),
+            list(q_starts),
+            lists ? lists->get() : nullptr};
+}
+
+void give_lists(Problem &p, int heads, bool own_sequences) {
+    p.lists =
+        std::make_shared<RandomLists>(parse(p.pattern), p.shape(), heads, p.seed, own_sequences);
+}
+
 TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
     const int64_t f = sizeof(float);
     int64_t head = 0, token = 0, batch = 0, base = 0;
@@ -104,10 +123,7 @@ Tensors::Tensors(const Problem &p)
 
 lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     const lac_pattern pattern = parse(p.pattern);
-    const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
-    const lac_shape shape{sizeof(lac_shape), p.batch,           p.heads,
-                          p.kv_heads,        p.q_tokens,        p.k_tokens,
-                          list(p.q_lengths), list(p.k_lengths), list(p.q_starts)};
+    const lac_shape shape = p.shape();
     size_t bytes = 0;
     lac_status s = lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
     if (s != LAC_OK) return s;
@@ -139,8 +155,9 @@ double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors &t, int b, int h) {
     const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
     const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
-    const OracleInput in{&pattern,    nq, nk,    p.q_start(b), p.head_dim,
-                         p.value_dim, kv, scale, p.softcap};
+    const lac_shape shape = p.shape();
+    const OracleInput in{&pattern,     &shape,     b,           h,     nq,       nk,
+                         p.q_start(b), p.head_dim, p.value_dim, scale, p.softcap};
     const OracleOutput want = oracle(in, t.q.rows(b, h, nq).data(), t.k.rows(b, kv, nk).data(),
                                      t.v.rows(b, kv, nk).data());
     const std::vector<float> got = t.out.rows(b, h, nq);

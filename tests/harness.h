@@ -9,6 +9,7 @@
 
 #include "runtime/bundle.h"
 #include "tests/guarded.h"
+#include "tests/lists.h"
 #include "tests/oracle.h"
 
 namespace lacuna {
@@ -31,8 +32,13 @@ struct Problem {
     int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
+    std::shared_ptr<RandomLists> lists;  // of give_lists()
+    lac_shape shape() const;             // its arrays are this object's
     std::string describe() const;
 };
+
+// Random lists for the run-time atoms of the pattern; heads: see RandomLists.
+void give_lists(Problem &p, int heads, bool own_sequences);
 
 // A [batch, heads, tokens, features] tensor in guarded memory.
 class TestTensor {

@@ -179,12 +179,13 @@ TEST_P(EveryKernel, MaskedKeysChangeNoBit) {
     Tensors clean(p);
     ASSERT_EQ(run(kernel(), p, clean), LAC_OK);
     const lac_pattern pattern = parse(p.pattern);
+    const lac_shape shape = p.shape();
     int poisoned = 0;
     Tensors poison(p);
     for (int k = 0; k < p.k_tokens; k++) {
         bool seen = false;
         for (int q = 0; q < p.q_tokens; q++)
-            seen |= lac_pattern_attends(&pattern, 0, p.q_start(0) + q, k, p.k_tokens) != 0;
+            seen |= lac_pattern_attends(&pattern, &shape, 0, 0, p.q_start(0) + q, k) != 0;
         if (seen) continue;
         poisoned++;
         for (int d = 0; d < p.head_dim; d++) poison.k.at(0, 0, k, d) = NAN;
@@ -203,6 +204,7 @@ TEST_P(EveryKernel, PoisonReachesOnlyRowsThatKeepIt) {
     Tensors clean(p);
     ASSERT_EQ(run(kernel(), p, clean), LAC_OK);
     const lac_pattern pattern = parse(p.pattern);
+    const lac_shape shape = p.shape();
     for (const bool in_keys : {false, true}) {
         Tensors poison(p);
         const int bad = 37;
@@ -212,7 +214,7 @@ TEST_P(EveryKernel, PoisonReachesOnlyRowsThatKeepIt) {
             poison.v.at(0, 0, bad, 2) = std::numeric_limits<float>::infinity();
         ASSERT_EQ(run(kernel(), p, poison), LAC_OK);
         for (int q = 0; q < p.q_tokens; q++) {
-            const bool kept = lac_pattern_attends(&pattern, 0, q, bad, p.k_tokens) != 0;
+            const bool kept = lac_pattern_attends(&pattern, &shape, 0, 0, q, bad) != 0;
             for (int d = 0; d < p.value_dim; d++) {
                 const float got = poison.out.at(0, 0, q, d);
                 if (kept && (in_keys || d == 2))

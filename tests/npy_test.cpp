@@ -9,6 +9,7 @@
 
 #include "cli/files.h"
 #include "tests/folder.h"
+#include "tests/npy_file.h"
 
 namespace lacuna {
 namespace {
@@ -112,6 +113,39 @@ TEST(Npy, RefusesOtherTypesByName) {
     for (const auto &[descr, name] : types)
         EXPECT_NE(refusal(descr, "False", "(6,)").find(name), std::string::npos) << descr;
     EXPECT_NE(refusal("[('x', '<f4')]", "False", "(6,)").find("records"), std::string::npos);
+}
+
+TEST(Npy, ReadsBoolsAndIntegers) {
+    const BoolArray bools = parse_npy_bools(npy_file<char>("|b1", {2, 2}, {1, 0, 0, 1}), "m.npy");
+    EXPECT_EQ(bools.shape, (std::vector<int64_t>{2, 2}));
+    EXPECT_EQ(bools.data, (std::vector<uint8_t>{1, 0, 0, 1}));
+    const std::vector<int64_t> wide{-5, int64_t{1} << 40, 0};
+    EXPECT_EQ(parse_npy_integers(npy_file("<i8", {3}, wide), "g.npy").data, wide);
+    EXPECT_EQ(parse_npy_integers(npy_file<int32_t>("<i4", {2}, {-5, 7}), "g.npy").data,
+              (std::vector<int64_t>{-5, 7}));
+}
+
+TEST(Npy, BoolsAndIntegersAreReadAsStrictly) {
+    const auto bools = [](const std::string &bytes) {
+        return refusal_of([&] { parse_npy_bools(bytes, "m.npy"); });
+    };
+    const auto integers = [](const std::string &bytes) {
+        return refusal_of([&] { parse_npy_integers(bytes, "g.npy"); });
+    };
+    EXPECT_EQ(bools(npy_file<char>("|b1", {3}, {1, 0, 2})),
+              "m.npy: element 2 is the byte 2, expected 0 or 1 of a bool");
+    EXPECT_EQ(bools(npy_file<char>("|u1", {1}, {1})),
+              "m.npy: holds uint8 ('|u1'), expected bool ('|b1')");
+    EXPECT_EQ(bools(npy_file<char>("|b1", {2}, {1})),
+              "m.npy: holds 1 bytes of data, shape (2,) needs 2");
+    EXPECT_EQ(integers(npy_file<int64_t>("<u8", {1}, {1})),
+              "g.npy: holds uint64 ('<u8'), expected int32 ('<i4') or int64 ('<i8')");
+    EXPECT_NE(integers(npy_file<int64_t>(">i8", {1}, {1})), "");
+    EXPECT_EQ(integers(npy_file<int32_t>("<i8", {1}, {1})),
+              "g.npy: holds 4 bytes of data, shape (1,) needs 8");
+    const std::string fortran = dict_of("'|b1'", "True", "(1, 1)");
+    EXPECT_EQ(bools(file_of(fortran, "\1")),
+              "m.npy: is in Fortran order, expected C order (numpy.ascontiguousarray)");
 }
 
 TEST(Npy, RefusesShapesThatDoNotFit) {

@@ -26,9 +26,9 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
         std::vector<int64_t> kept;
         std::vector<double> scores;
         for (int64_t key = 0; key < in.k_tokens; key++) {
-            if (lac_pattern_attends(in.pattern, static_cast<int32_t>(in.head),
+            if (lac_pattern_attends(in.pattern, in.shape, in.sequence, in.head,
                                     static_cast<int32_t>(in.q_start + row),
-                                    static_cast<int32_t>(key), static_cast<int32_t>(in.k_tokens))) {
+                                    static_cast<int32_t>(key))) {
                 kept.push_back(key);
                 scores.push_back(score(in, q + row * in.head_dim, k + key * in.head_dim));
                 result.largest_score = std::max(result.largest_score, std::abs(scores.back()));

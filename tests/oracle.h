@@ -10,9 +10,10 @@ namespace lacuna {
 
 struct OracleInput {
     const lac_pattern *pattern;
+    const lac_shape *shape;  // with the lists that the pattern reads
+    int32_t sequence, head;  // of the batch; query head
     int64_t q_tokens, k_tokens, q_start;
     int64_t head_dim, value_dim;
-    int64_t head = 0;  // KV head, for patterns that ask
     double scale, softcap = 0;
 };
 

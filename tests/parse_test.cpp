@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "patterns/pattern.h"
+#include "tests/text.h"
 
 namespace {
 
@@ -43,6 +44,16 @@ const std::vector<std::string> kGood = {
     "window:256+every:64+sink:4",
     "bidi/dilated:16,4+global:2+block:64",
     "strided:1+strided:2+strided:3+strided:4+strided:5+strided:6+strided:7+strided:8",
+    "global:list+window:4",
+    "global:4+mask:csr",
+    "mask:blocks,64+sink:1",
+    "bidi/mask:pairs",
+    "topk:256",
+    "topk:256,cap=300",
+    "topk:256,tile=16,block=64",
+    "heads(0=dense)",
+    "heads(0-5=window:256|6-7=dense)",
+    "bidi/sink:2+heads(1=dense+sink:1|3-4=mask:csr|5=mask:csr)+every:3",
 };
 
 TEST(Parse, CanonicalTextsAreTheirOwnText) {
@@ -71,9 +82,10 @@ TEST(Parse, FillsTheDescriptor) {
 TEST(Parse, EveryAtomReadsItsLeastParameters) {
     for (uint32_t kind = 0; kind < lacuna::kAtomKinds; kind++) {
         const lacuna::Syntax &syntax = lacuna::syntax_of(kind);
-        std::string text = syntax.name;
-        for (int i = 0; i < syntax.count; i++)
-            text += (i == 0 ? ":" : ",") + std::to_string(syntax.parameter[i].least);
+        lac_atom atom{kind, {}, 0, 0};
+        for (int i = 0; i < syntax.count; i++) atom.arg[i] = syntax.parameter[i].least;
+        const std::string text = lacuna::text_of(atom);
+        EXPECT_EQ(text.rfind(syntax.name, 0), 0u) << text;
         EXPECT_EQ(parsed(text).atom[0].kind, kind);
         EXPECT_EQ(canonical(parsed(text)), text);
     }
@@ -148,8 +160,29 @@ const Bad kBad[] = {
     {"window:4+sink:1+window:04", 16, "an atom not listed before", "window:04", kNone},
     {"dense+d\xC3\xA9nse", 6, kName, "d", kNone},
     {"dense\xC3\xA9\xC3\xA9+", 5, kSeparator, "\xC3\xA9\xC3\xA9", kNone},
-    {"sink:1+sink:2+sink:3+sink:4+sink:5+sink:6+sink:7+sink:8+sink:9", 55, "at most 8 atoms", "+",
-     kNone},
+    {"sink:1+sink:2+sink:3+sink:4+sink:5+sink:6+sink:7+sink:8+sink:9+sink:10+sink:11+sink:12+"
+     "sink:13+sink:14+sink:15+sink:16+sink:17",
+     118, "at most 16 atoms", "+", kNone},
+    {"mask:csv", 0, kName, "mask:csv", "mask:csr"},
+    {"mask:blocks", 11, kComma, kEnd, kNone},
+    {"mask:blocks:4", 11, kComma, ":", kNone},
+    {"mask:csr,4", 8, kSeparator, ",", kNone},
+    {"mask:csr+topk:4", 9, "at most one of the mask: and topk atoms", "topk:4", kNone},
+    {"global:", 7, kNumber, kEnd, kNone},
+    {"topk:4,5", 7, "one of its named parameters, in order", "5", kNone},
+    {"topk:4,tile=2,cap=6", 14, "one of its named parameters, in order", "cap", kNone},
+    {"topk:4,cap=0", 11, kNumber, "0", kNone},
+    {"topk:4,tile=65537", 12, "a smaller number", "65537", kNone},
+    {"heads", 0, kName, "heads", kNone},
+    {"heads(", 6, "a number", kEnd, kNone},
+    {"heads(3-2=dense)", 6, "query heads in ascending order", "3-2", kNone},
+    {"heads(0-3=dense|2=sink:1)", 16, "query heads in ascending order", "2", kNone},
+    {"heads(0 dense)", 7, "'=' and a pattern", " ", kNone},
+    {"heads(0=dense", 13, "'+', '|' or ')'", kEnd, kNone},
+    {"heads(0=dense))", 14, kSeparator, ")", kNone},
+    {"heads(0=heads(0=dense))", 8, kName, "heads", kNone},
+    {"heads(0=dense)+heads(1=dense)", 15, kName, "heads", kNone},
+    {"heads(0=bidi/dense)", 8, kName, "bidi/", kNone},
     {"averyveryveryveryveryverylongname", 0, kName, "averyveryveryveryveryverylongna", kNone},
 };
 
@@ -184,7 +217,7 @@ TEST(Parse, NullIsABadArgument) {
     EXPECT_EQ(lac_pattern_parse("dense", nullptr, nullptr), LAC_BAD_ARGUMENT);
     EXPECT_EQ(lac_pattern_text(nullptr, nullptr, 0), 0u);
     EXPECT_EQ(lac_pattern_slug(nullptr, nullptr, 0), 0u);
-    EXPECT_EQ(lac_pattern_attends(nullptr, 0, 0, 0, 1), 0);
+    EXPECT_EQ(lac_pattern_attends(nullptr, nullptr, 0, 0, 0, 0), 0);
     EXPECT_EQ(lac_pattern_text(&p, nullptr, 9), 5u);
 }
 
@@ -214,20 +247,28 @@ const Spoil kSpoilers[] = {
     [](lac_pattern &p) { p.atom[1].arg[0] = INT32_MIN; },
     [](lac_pattern &p) { p.atom[1].arg[0] = LAC_MAX_ARGUMENT + 1; },
     [](lac_pattern &p) { p.atom[1].arg[4] = 1; },
+    [](lac_pattern &p) { p.atom[1].first_head = 1; },
+    [](lac_pattern &p) { p.atom[1].end_head = -1; },
+    [](lac_pattern &p) { p.atom[1].first_head = p.atom[1].end_head = 3; },
+    [](lac_pattern &p) {
+        p.atom[0].first_head = 2, p.atom[0].end_head = 4;
+        p.atom[1].first_head = 0, p.atom[1].end_head = 2;
+    },
     [](lac_pattern &p) { p.atom[1] = p.atom[0]; },
 };
 
 TEST(Parse, MalformedDescriptorsAreRefused) {
     const lac_pattern good = parsed("window:4+sink:1");
-    EXPECT_EQ(lac_pattern_attends(&good, 0, 9, 9, 10), 1);
-    EXPECT_EQ(lac_pattern_attends(&good, 0, 9, 5, 10), 0);
+    const lac_shape shape{sizeof(lac_shape), 1, 1, 1, 10, 10, nullptr, nullptr, nullptr, nullptr};
+    EXPECT_EQ(lac_pattern_attends(&good, &shape, 0, 0, 9, 9), 1);
+    EXPECT_EQ(lac_pattern_attends(&good, &shape, 0, 0, 9, 5), 0);
     for (size_t i = 0; i < sizeof kSpoilers / sizeof *kSpoilers; i++) {
         lac_pattern p = good;
         kSpoilers[i](p);
         EXPECT_FALSE(lacuna::well_formed(p)) << i;
         EXPECT_EQ(canonical(p), "") << i;
         EXPECT_EQ(slug(p), "") << i;
-        EXPECT_EQ(lac_pattern_attends(&p, 0, 9, 9, 10), 0) << i;
+        EXPECT_EQ(lac_pattern_attends(&p, &shape, 0, 0, 9, 9), 0) << i;
     }
 }
 

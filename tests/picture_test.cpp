@@ -9,10 +9,17 @@
 namespace lacuna {
 namespace {
 
-std::string draw(const std::string &pattern, int64_t tokens, bool ascii, int64_t cell = 1,
-                 int64_t queries = 0) {
-    const Mask mask =
-        mask_of(parse_pattern_option(pattern), queries > 0 ? queries : tokens, tokens);
+// The last `queries` of `tokens` positions, against all of them.
+Mask mask_for(const std::string &pattern, int32_t queries, int32_t tokens, int32_t heads = 1,
+              int64_t head = 0) {
+    const lac_shape shape{sizeof(lac_shape), 1,       heads,   heads,  queries, tokens,
+                          nullptr,           nullptr, nullptr, nullptr};
+    return mask_of(parse_pattern_option(pattern), shape, head);
+}
+
+std::string draw(const std::string &pattern, int32_t tokens, bool ascii, int64_t cell = 1,
+                 int32_t queries = 0) {
+    const Mask mask = mask_for(pattern, queries > 0 ? queries : tokens, tokens);
     return text_picture(density_of(mask, cell), ascii);
 }
 
@@ -66,7 +73,7 @@ TEST(Picture, SquaresKeptInPartAreMarked) {
 
 TEST(Picture, DensityCountsEachPairOnce) {
     for (const int64_t cell : {1, 2, 3, 7, 64}) {
-        const Mask mask = mask_of(parse_pattern_option("window:3"), 10, 10);
+        const Mask mask = mask_for("window:3", 10, 10);
         EXPECT_EQ(density_of(mask, cell).pairs(), 27) << cell;
     }
 }
@@ -76,8 +83,28 @@ TEST(Picture, AnyFunctionOfAHeadCanBeDrawn) {
     EXPECT_EQ(text_picture(density_of(mask, 1), true), "..#\n.#.\n");
 }
 
+TEST(Picture, HeadsOfAMixDiffer) {
+    const auto head = [](int64_t h) {
+        const Mask mask = mask_for("heads(0=window:1|1=sink:1)", 3, 3, 2, h);
+        return text_picture(density_of(mask, 1), true);
+    };
+    EXPECT_EQ(head(0), "#..\n.#.\n..#\n");
+    EXPECT_EQ(head(1), "#..\n#..\n#..\n");
+}
+
+TEST(Picture, PngsOfSeveralMasksStandOneBelowTheOther) {
+    const Png png = decode(png_picture({mask_for("window:1", 4, 512), mask_for("dense", 4, 512)}));
+    EXPECT_EQ(png.width, 512);
+    ASSERT_EQ(png.height, 4 + 3 + 4);
+    for (int64_t y = 0; y < 4; y++) {
+        EXPECT_EQ(png.at(508, y), y == 0 ? 0 : 255);
+        EXPECT_EQ(png.at(508, 7 + y), 0);
+    }
+    for (int64_t y = 4; y < 7; y++) EXPECT_EQ(png.at(508, y), 235);
+}
+
 TEST(Picture, SmallPngIsEnlargedExactly) {
-    const Png png = decode(png_picture(mask_of(parse_pattern_option("window:2"), 64, 64)));
+    const Png png = decode(png_picture({mask_for("window:2", 64, 64)}));
     ASSERT_EQ(png.width, 512);
     ASSERT_EQ(png.height, 512);
     for (int64_t y = 0; y < 512; y++) {
@@ -89,14 +116,14 @@ TEST(Picture, SmallPngIsEnlargedExactly) {
 }
 
 TEST(Picture, PngSidesFollowTheMask) {
-    const Png png = decode(png_picture(mask_of(parse_pattern_option("dense"), 1, 600)));
+    const Png png = decode(png_picture({mask_for("dense", 1, 600)}));
     EXPECT_EQ(png.width, 600);
     EXPECT_EQ(png.height, 1);
 }
 
 TEST(Picture, LargePngIsShaded) {
     const Mask mask{2, 8192, [](int64_t, int64_t q, int64_t k) { return k < 2 || (k == 4 && q); }};
-    const Png png = decode(png_picture(mask));
+    const Png png = decode(png_picture({mask}));
     EXPECT_EQ(png.width, 4096);
     EXPECT_EQ(png.height, 1);
     EXPECT_EQ(png.at(0, 0), 0);

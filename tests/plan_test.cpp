@@ -4,10 +4,13 @@
 #include <rapidcheck.h>
 
 #include <map>
+#include <memory>
 
 #include "lacuna/lacuna.hpp"
 #include "runtime/items.h"
 #include "runtime/workspace.h"
+#include "tests/lists.h"
+#include "tests/text.h"
 
 namespace lacuna {
 namespace {
@@ -27,6 +30,8 @@ lac_variant variant_of(const Numbers &n) {
     v.value_planes = 1;
     v.partial_row = 32;
     v.fold_items = 3;
+    v.pairs_most = 7;
+    v.gather = [](auto...) { return 0; };  // never called
     return v;
 }
 
@@ -35,41 +40,54 @@ struct Case {
     int q_tokens, k_tokens, q_start;
     int group_heads = 1;
     Numbers numbers{16, 15, 16};
+    bool own_lists = false;  // a list for each query head
     std::string describe() const {
         return pattern + " q " + std::to_string(q_tokens) + " k " + std::to_string(k_tokens) +
                " start " + std::to_string(q_start) + " group " + std::to_string(group_heads) +
-               " panel " + std::to_string(numbers.panel_keys);
+               " panel " + std::to_string(numbers.panel_keys) + (own_lists ? " own lists" : "");
     }
 };
 
-// Counts visits of (row, key) pairs of one sequence.
+// Counts visits of (row, key) pairs of one sequence with one KV head.
 class Visits {
 public:
-    explicit Visits(const Case &c) : case_(c), variant_(variant_of(c.numbers)) {
-        const lac_pattern pattern = lac::pattern(c.pattern);
+    explicit Visits(const Case &c)
+        : case_(c), variant_(variant_of(c.numbers)), pattern_(lac::pattern(c.pattern)) {
         const lac_kernel kernel{sizeof(lac_kernel), reinterpret_cast<const lac_bundle *>(1),
                                 &variant_, "test"};
-        const lac_shape shape{sizeof(lac_shape), 1,       c.group_heads, 1, c.q_tokens, c.k_tokens,
-                              nullptr,           nullptr, &case_.q_start};
+        shape_ = {sizeof(lac_shape), 1,       c.group_heads,  1,      c.q_tokens, c.k_tokens,
+                  nullptr,           nullptr, &case_.q_start, nullptr};
+        if (reads_lists(pattern_)) {
+            const int heads = c.own_lists ? c.group_heads : 1;
+            const auto seed = static_cast<unsigned>(c.q_tokens * 97 + c.k_tokens);
+            lists_ = std::make_unique<RandomLists>(pattern_, shape_, heads, seed);
+            shape_.lists = lists_->get();
+        }
         size_t bytes = 0;
-        lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+        lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
         memory_ = lac::Memory(bytes);
-        lac::check(lac_plan_init(&kernel, &pattern, &shape, memory_.data(), bytes, &plan_));
+        lac::check(lac_plan_init(&kernel, &pattern_, &shape_, memory_.data(), bytes, &plan_));
         scratch_memory_ = lac::Memory(lac_workspace_bytes(plan_, 1));
         count_.assign(static_cast<size_t>(c.q_tokens) * c.group_heads * c.k_tokens, 0);
         rows_.assign(static_cast<size_t>(c.q_tokens) * c.group_heads, 0);
         walk();
     }
     const lac_plan &plan() const { return *plan_; }
+    const lac_pattern &pattern() const { return pattern_; }
+    const lac_shape &shape() const { return shape_; }
     int visits(int q, int g, int k) const {
         return count_[(static_cast<size_t>(q) * case_.group_heads + g) * case_.k_tokens + k];
     }
-    int tiles_of(int q, int g) const {
-        return rows_[static_cast<size_t>(q) * case_.group_heads + g];
+    // A row passes through a tile of every group, or through one of its own kind.
+    bool tiles_fit(int q, int g) const {
+        const int tiles = rows_[static_cast<size_t>(q) * case_.group_heads + g];
+        return tiles == plan_->group_count || tiles == kAlone;
     }
     std::string fault;
 
 private:
+    static constexpr int kAlone = 1000;
+
     void walk() {
         const Workspace workspace(*plan_, 1, scratch_memory_.data());
         const Scratch scratch = workspace.scratch(0);
@@ -82,59 +100,87 @@ private:
     }
 
     void walk_tile(const Scratch &scratch, const Layout &layout, const RowTile &tile) {
-        for (int r = 0; r < tile.rows; r++) rows_[row_index(tile, r)]++;
-        ItemWalk walk(*plan_, layout, tile);
+        const Sequence in = sequence_of(*plan_, layout, 0);
+        TileRowCursor row(*plan_, tile, in.globals());
+        tile_rows_.clear();
+        for (int r = 0; r < tile.rows; r++, row.advance()) {
+            const int q = row.position() - case_.q_start;
+            tile_rows_.push_back(static_cast<size_t>(q) * case_.group_heads + row.head());
+            rows_[tile_rows_.back()] += tile.group == plan_->group_count ? kAlone : 1;
+        }
+        ItemWalk walk(*plan_, layout, tile, 0, 0);
         Batch batch;
         while (walk.next(scratch, variant_.fold_items, &batch)) {
             if (batch.items > variant_.fold_items || batch.slots > variant_.chunk)
                 fault = "an item or batch is too large";
-            for (int i = 0; i < batch.items; i++) visit_item(scratch, layout, tile, batch, i);
+            if (plan_->segment[batch.segment].source == Source::kPairs)
+                visit_pairs(scratch, batch);
+            else
+                for (int i = 0; i < batch.items; i++) visit_item(scratch, layout, tile, batch, i);
         }
     }
 
-    size_t row_index(const RowTile &tile, int r) const {
-        const int token = (tile.first_row + r) / case_.group_heads;
-        const int position = tile.position + token * plan_->group[tile.group].row_stride;
-        return static_cast<size_t>(position - case_.q_start) * case_.group_heads +
-               (tile.first_row + r) % case_.group_heads;
+    void visit_pairs(const Scratch &s, const Batch &batch) {
+        if (batch.pairs > variant_.pairs_most) fault = "too many pairs";
+        for (int p = 0; p < batch.pairs; p++) {
+            if (p > 0 && s.pair_rows[p] < s.pair_rows[p - 1]) fault = "pairs are out of order";
+            const size_t row = tile_rows_[static_cast<size_t>(s.pair_rows[p])];
+            count_[row * case_.k_tokens + static_cast<size_t>(s.tokens[p])]++;
+        }
     }
 
     void visit_item(const Scratch &s, const Layout &layout, const RowTile &tile, const Batch &batch,
                     int item) {
-        const SegmentInfo &info = plan_->segment[batch.segment];
         std::map<int, int> edge_of_slot;
         for (int e = 0; e < batch.edges; e++)
             edge_of_slot[s.edges[item * variant_.chunk + e]] = item * variant_.chunk + e;
-        int chunk_number = -1;
+        chunk_number_ = -1;
         for (int slot = 0; slot < batch.slots; slot++) {
-            const int panels = layout.panels_per_residue[info.store];
-            const int panel = s.panels[item * variant_.chunk + slot];
-            const int residue = panel / panels, number = panel % panels / variant_.chunk;
-            if (chunk_number >= 0 && number != chunk_number) fault = "an item crosses a chunk";
-            chunk_number = number;
-            const int first = residue + panel % panels * variant_.panel_keys * info.modulus;
+            const int place = item * variant_.chunk + slot;
             const auto edge = edge_of_slot.find(slot);
             const bool tested = edge != edge_of_slot.end();
-            if (tested && s.first_keys[edge->second] != first) fault = "first_keys is wrong";
+            const std::vector<int64_t> keys =
+                keys_of(s, layout, batch.segment, place, tested ? edge->second : -1);
             if (!visit_panel(
-                    tile, info.modulus, first,
+                    tile, keys,
                     tested ? s.words + ptrdiff_t{edge->second} * variant_.tile_rows : nullptr))
                 fault = "a panel is visited in vain";
         }
     }
 
-    bool visit_panel(const RowTile &tile, int step, int first, const uint32_t *words) {
+    std::vector<int64_t> keys_of(const Scratch &s, const Layout &layout, int segment, int place,
+                                 int edge) {
+        const SegmentInfo &info = plan_->segment[segment];
+        std::vector<int64_t> keys;
+        if (info.source == Source::kList) {
+            const int32_t *tokens = s.tokens + ptrdiff_t{place} * variant_.panel_keys;
+            keys.assign(tokens, tokens + variant_.panel_keys);
+            return keys;
+        }
+        const int panels = layout.panels_per_residue[info.store];
+        const int panel = s.panels[place];
+        const int residue = panel / panels, number = panel % panels / variant_.chunk;
+        if (chunk_number_ >= 0 && number != chunk_number_) fault = "an item crosses a chunk";
+        chunk_number_ = number;
+        const int first = residue + panel % panels * variant_.panel_keys * info.modulus;
+        if (edge >= 0 && s.first_keys[edge] != first) fault = "first_keys is wrong";
+        for (int64_t lane = 0; lane < variant_.panel_keys; lane++)
+            keys.push_back(first + lane * info.modulus);
+        return keys;
+    }
+
+    bool visit_panel(const RowTile &tile, const std::vector<int64_t> &keys, const uint32_t *words) {
         bool any = false;
         for (int r = 0; r < variant_.tile_rows; r++) {
-            for (int lane = 0; lane < variant_.panel_keys; lane++) {
+            for (size_t lane = 0; lane < keys.size(); lane++) {
                 const bool kept = words ? words[r] >> lane & 1 : r < tile.rows;
                 if (!kept) continue;
                 any = true;
-                const int64_t key = first + static_cast<int64_t>(lane) * step;
-                if (r >= tile.rows || key >= case_.k_tokens)
+                if (r >= tile.rows || keys[lane] >= case_.k_tokens)
                     fault = "a pair outside the shape is kept";
                 else
-                    count_[row_index(tile, r) * case_.k_tokens + static_cast<size_t>(key)]++;
+                    count_[tile_rows_[static_cast<size_t>(r)] * case_.k_tokens +
+                           static_cast<size_t>(keys[lane])]++;
             }
         }
         return any;
@@ -142,24 +188,29 @@ private:
 
     Case case_;
     lac_variant variant_;
+    lac_pattern pattern_;
+    lac_shape shape_{};
+    std::unique_ptr<RandomLists> lists_;
     lac::Memory memory_, scratch_memory_;
     const lac_plan *plan_ = nullptr;
     std::vector<int> count_, rows_;
+    std::vector<size_t> tile_rows_;  // of the tile at hand
+    int chunk_number_ = -1;
 };
 
 // The first thing that is wrong, or nothing.
 std::string check(const Case &c) {
     const Visits visits(c);
     if (!visits.fault.empty()) return c.describe() + ": " + visits.fault;
-    const lac_pattern pattern = lac::pattern(c.pattern);
+    const Sequence in = sequence_of(visits.shape(), visits.shape().lists, 0);
     int64_t attended = 0;
     for (int q = 0; q < c.q_tokens; q++) {
         for (int g = 0; g < c.group_heads; g++) {
-            if (visits.tiles_of(q, g) != visits.plan().group_count)
-                return c.describe() + ": row " + std::to_string(q) + " is in " +
-                       std::to_string(visits.tiles_of(q, g)) + " tiles";
+            if (!visits.tiles_fit(q, g))
+                return c.describe() + ": row " + std::to_string(q) + " is in other tiles";
             for (int k = 0; k < c.k_tokens; k++) {
-                const int want = attends(pattern, 0, c.q_start + q, k, c.k_tokens) ? 1 : 0;
+                const int want =
+                    attends(visits.pattern(), {g, c.q_start + q, k, c.k_tokens, in}) ? 1 : 0;
                 attended += want;
                 if (visits.visits(q, g, k) != want) {
                     return c.describe() + ": pair (" + std::to_string(q) + ", " +
@@ -181,15 +232,14 @@ std::vector<std::string> atom_texts() {
     for (uint32_t kind = 0; kind < kAtomKinds; kind++) {
         const Syntax &syntax = syntax_of(kind);
         for (const int value : {0, 1, 2, 7, 16, 17, 63, 64, 65, 1 << 30}) {
-            std::string text = syntax.name;
+            lac_atom atom{kind, {}, 0, 0};
             bool valid = syntax.count > 0 || value == 0;
             for (int i = 0; i < syntax.count; i++) {
-                const int argument = i == 0 ? value : value % 5 + 1;
-                valid = valid && argument >= syntax.parameter[i].least &&
-                        argument <= syntax.parameter[i].most;
-                text += (i == 0 ? ":" : ",") + std::to_string(argument);
+                atom.arg[i] = i == 0 ? value : value % 5 + 1;
+                valid = valid && atom.arg[i] >= syntax.parameter[i].least &&
+                        atom.arg[i] <= syntax.parameter[i].most;
             }
-            if (valid) texts.push_back(text);
+            if (valid) texts.push_back(text_of(atom));
         }
     }
     return texts;
@@ -229,14 +279,39 @@ TEST(Plan, EnumeratesRandomUnions) {
         std::string text = *rc::gen::arbitrary<bool>() ? "bidi/" : "";
         const auto chosen = *rc::gen::unique<std::vector<std::string>>(
             static_cast<size_t>(*rc::gen::inRange(1, 5)), rc::gen::elementOf(atoms));
-        for (size_t i = 0; i < chosen.size(); i++) text += (i ? "+" : "") + chosen[i];
+        bool reader = false;  // a union has one
+        for (size_t i = 0; i < chosen.size(); i++) {
+            const bool reads = row_reader(lac::pattern(chosen[i])) != nullptr;
+            if (reads && reader) continue;
+            reader = reader || reads;
+            text += (i && text.back() != '/' ? "+" : "") + chosen[i];
+        }
         const int k = *rc::gen::inRange(1, 200), q = *rc::gen::inRange(1, k + 1);
         const int start = *rc::gen::inRange(0, k - q + 1);
         const Numbers numbers = *rc::gen::element(Numbers{16, 15, 16}, Numbers{8, 31, 16},
                                                   Numbers{16, 20, 12}, Numbers{32, 2, 6});
         const int group = *rc::gen::inRange(1, 17);
-        RC_ASSERT(check({text, q, k, start, group, numbers}) == "");
+        const bool own_lists = *rc::gen::arbitrary<bool>();
+        RC_ASSERT(check({text, q, k, start, group, numbers, own_lists}) == "");
     }));
+}
+
+// heads(...) and lists of each query head, whose rows share tiles and must not share keys.
+TEST(Plan, EnumeratesMixesOfHeads) {
+    const char *const patterns[] = {"heads(0=window:9|1-2=dense|3=every:4)",
+                                    "heads(0-1=dilated:3,4|2=sink:2+window:5)+global:3",
+                                    "bidi/heads(0-2=mask:csr|3=local:4,9)+global:list",
+                                    "heads(1=mask:pairs|2-3=strided:6)+window:2",
+                                    "bidi/heads(0-1=topk:20,tile=4|2-3=topk:20,tile=4+block:10)"};
+    for (const char *text : patterns) {
+        for (const bool own_lists : {false, true}) {
+            for (const Numbers &numbers : {Numbers{16, 15, 16}, Numbers{8, 2, 6}}) {
+                const int group = lac::pattern(text).atom[2].end_head == 3 ? 3 : 4;
+                ASSERT_EQ(check({text, 40, 70, 30, group, numbers, own_lists}), "");
+                ASSERT_EQ(check({text, 31, 31, 0, group, numbers, own_lists}), "");
+            }
+        }
+    }
 }
 
 // Work follows the kept keys: what is computed beyond them is the overhang of tiles and panels.

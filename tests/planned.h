@@ -7,7 +7,7 @@
 
 namespace lacuna {
 
-using Bits = std::vector<uint32_t>;
+using ResultBits = std::vector<uint32_t>;
 
 inline uint32_t bits_of(float x) {
     uint32_t b = 0;
@@ -16,8 +16,8 @@ inline uint32_t bits_of(float x) {
 }
 
 // Output and log-sum-exp of the rows of sequence b.
-inline Bits sequence_bits(Tensors &t, const Problem &p, int b) {
-    Bits all;
+inline ResultBits sequence_bits(Tensors &t, const Problem &p, int b) {
+    ResultBits all;
     for (int h = 0; h < p.heads; h++) {
         for (int i = 0; i < p.q_length(b); i++) {
             for (int d = 0; d < p.value_dim; d++) all.push_back(bits_of(t.out.at(b, h, i, d)));
@@ -28,8 +28,8 @@ inline Bits sequence_bits(Tensors &t, const Problem &p, int b) {
     return all;
 }
 
-inline Bits all_bits(Tensors &t, const Problem &p) {
-    Bits all;
+inline ResultBits all_bits(Tensors &t, const Problem &p) {
+    ResultBits all;
     for (int b = 0; b < p.batch; b++)
         for (const uint32_t x : sequence_bits(t, p, b)) all.push_back(x);
     return all;
@@ -41,7 +41,7 @@ inline void clear_output(Tensors &t) {
 }
 
 // Nothing, or how many values differ and where the first lies.
-inline std::string difference(const Bits &a, const Bits &b) {
+inline std::string difference(const ResultBits &a, const ResultBits &b) {
     if (a.size() != b.size()) return "the sizes differ";
     size_t count = 0, first = 0;
     for (size_t i = a.size(); i-- > 0;)
@@ -80,12 +80,7 @@ public:
     Planned(const lac_kernel &kernel, const Problem &p, const Threads &threads)
         : kernel_(kernel), threads_(threads), scale_(p.scale), softcap_(p.softcap) {
         const lac_pattern pattern = parse(p.pattern);
-        const auto list = [](const std::vector<int32_t> &x) {
-            return x.empty() ? nullptr : x.data();
-        };
-        const lac_shape shape{sizeof(lac_shape), p.batch,           p.heads,
-                              p.kv_heads,        p.q_tokens,        p.k_tokens,
-                              list(p.q_lengths), list(p.k_lengths), list(p.q_starts)};
+        const lac_shape shape = p.shape();
         size_t bytes = 0;
         lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
         plan_memory_ = lac::Memory(bytes);
@@ -110,7 +105,8 @@ private:
     const lac_plan *plan_ = nullptr;
 };
 
-inline Bits result(const lac_kernel &kernel, const Problem &p, Tensors &t, const Threads &threads) {
+inline ResultBits result(const lac_kernel &kernel, const Problem &p, Tensors &t,
+                         const Threads &threads) {
     clear_output(t);
     Planned(kernel, p, threads).call(Views(t));
     return all_bits(t, p);

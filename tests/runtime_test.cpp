@@ -14,13 +14,13 @@ constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
 
 TEST(Status, MessagesAreDistinctSentences) {
     std::set<std::string> messages;
-    for (int s = LAC_OK; s <= LAC_OVERLAP; s++) {
+    for (int s = LAC_OK; s <= LAC_LIST_CAP; s++) {
         const char *message = lac_status_message(static_cast<lac_status>(s));
         ASSERT_NE(message, nullptr);
         EXPECT_STRNE(message, "");
         EXPECT_TRUE(messages.insert(message).second) << message;
     }
-    for (const int s : {LAC_OVERLAP + 1, -1, kMost}) {
+    for (const int s : {LAC_LIST_CAP + 1, -1, kMost}) {
         const char *message = lac_status_message(static_cast<lac_status>(s));
         EXPECT_STREQ(message, "unknown status");
         EXPECT_EQ(messages.count(message), 0u);
@@ -39,7 +39,7 @@ TEST(Status, Pattern) {
     for (const lac_pattern *bad : {static_cast<lac_pattern *>(nullptr), &pattern}) {
         EXPECT_EQ(lac_pattern_text(bad, text, sizeof text), 0u);
         EXPECT_EQ(lac_pattern_slug(bad, text, sizeof text), 0u);
-        EXPECT_EQ(lac_pattern_attends(bad, 0, 0, 0, 1), 0);
+        EXPECT_EQ(lac_pattern_attends(bad, nullptr, 0, 0, 0, 0), 0);
     }
 }
 
@@ -133,14 +133,18 @@ const Spoilt kBadPlans[] = {
     {"K tokens negative", LAC_BAD_SHAPE, [](Trial &s) { s.shape.k_tokens = -1; }},
     {"everything huge", LAC_BAD_SHAPE,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, kMost, kMost, kMost, 20, 30, nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, kMost,   kMost,   kMost,  20, 30,
+                    nullptr,        nullptr, nullptr, nullptr};
      }},
     {"heads times tokens huge", LAC_BAD_SHAPE, [](Trial &s) { s.shape.heads = kMost / 10 * 2; }},
     {"tokens huge", LAC_BAD_LENGTH,
-     [](Trial &s) { s.shape = {sizeof s.shape, 1, 4, 2, 20, kMost, nullptr, nullptr, nullptr}; }},
+     [](Trial &s) {
+         s.shape = {sizeof s.shape, 1, 4, 2, 20, kMost, nullptr, nullptr, nullptr, nullptr};
+     }},
     {"Q tokens huge", LAC_BAD_LENGTH,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, 1, 1, 1, LAC_MAX_TOKENS + 1, 30, nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, 1,       1,       1,      LAC_MAX_TOKENS + 1, 30,
+                    nullptr,        nullptr, nullptr, nullptr};
      }},
     {"Q length negative", LAC_BAD_LENGTH, [](Trial &s) { s.q_lengths[1] = -1; }},
     {"Q length over", LAC_BAD_LENGTH, [](Trial &s) { s.q_lengths[1] = 21; }},

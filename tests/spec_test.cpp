@@ -1,16 +1,18 @@
-// Which kernels a spec asks for.
+// Which kernels a spec asks for, and for which layers.
 #include "cli/spec.h"
 
 #include <gtest/gtest.h>
 
 #include "cli/errors.h"
+#include "cli/pattern_option.h"
+#include "tests/folder.h"
 
 namespace lacuna {
 namespace {
 
 std::vector<std::string> names_of(const std::string &rows) {
     std::vector<std::string> names;
-    for (const KernelSpec &k : parse_spec("{\"kernels\": [" + rows + "]}", "s.json"))
+    for (const KernelSpec &k : parse_spec("{\"kernels\": [" + rows + "]}", "s.json").kernels)
         names.push_back(k.name());
     return names;
 }
@@ -38,6 +40,108 @@ TEST(Spec, RefusesARowListedTwice) {
           R"({"head_dim": 64, "pattern": "bigbird:8,3,1,1"},
              {"head_dim": 64, "pattern": "bigbird:8,3,1,1,0"})"})
         EXPECT_THROW(names_of(rows), Failure) << rows;
+}
+
+std::string layers_of(const std::string &text) {
+    std::string all;
+    for (const Layer &layer : parse_spec(text, "s.json").layers) {
+        all += canonical(layer.pattern) + ":";
+        for (const std::string &kernel : layer.kernels) all += " " + kernel.substr(14);
+        all += "\n";
+    }
+    return all;
+}
+
+TEST(Spec, LayersGetTheKernelsTheyNeed) {
+    const char *const text = R"json({"model": {"head_dim": 64}, "layers": [
+        {"layers": "0-1,4", "pattern": "window:08"},
+        {"layers": "2", "pattern": "mask:csr"},
+        {"layers": "3", "pattern": "heads(0=dense|1=window:8)"}]})json";
+    EXPECT_EQ(layers_of(text),
+              "window:8: window_8_f32_d64\n"
+              "window:8: window_8_f32_d64\n"
+              "mask:csr: f32_d64\n"
+              "heads(0=dense|1=window:8): f32_d64\n"
+              "window:8: window_8_f32_d64\n");
+    Names names;
+    for (const KernelSpec &k : parse_spec(text, "s.json").kernels) names.push_back(k.name());
+    EXPECT_EQ(names, (Names{"lac_attention_window_8_f32_d64", "lac_attention_f32_d64"}));
+}
+
+TEST(Spec, LayersTakeTheTypesOfTheKernels) {
+    const std::string kernels = R"({"kernels": [{"head_dim": [64, 80], "pattern": "dense"},
+        {"head_dim": 64, "value_dim": 96}], "layers": [{"layers": "0", "pattern": "window:8"}])";
+    EXPECT_EQ(layers_of(kernels + "}"),
+              "window:8: window_8_f32_d64 window_8_f32_d80 window_8_f32_d64x96\n");
+    EXPECT_EQ(layers_of(kernels + R"(, "model": {"head_dim": 32, "value_dim": 16}})"),
+              "window:8: window_8_f32_d32x16\n");
+}
+
+TEST(Spec, ModelIsRead) {
+    const Model model = parse_spec(R"({"kernels": [{"head_dim": 64}], "model":
+        {"layers": 12, "heads": 8, "kv_heads": 2, "tokens": 4096}})",
+                                   "s.json")
+                            .model;
+    EXPECT_EQ(model.layers, 12);
+    EXPECT_EQ(model.heads, 8);
+    EXPECT_EQ(model.kv_heads, 2);
+    EXPECT_EQ(model.tokens, 4096);
+}
+
+struct WrongSpec {
+    const char *layers, *model, *said;
+};
+
+TEST(Spec, ErrorsOfLayersNameTheRow) {
+    const WrongSpec wrong[] = {
+        {R"({"layers": "0-3", "pattern": "windw:8"})", "", "s.json: layers[0].pattern windw:8"},
+        {R"({"layers": "0-3"})", "", "s.json: layers[0] has no pattern"},
+        {R"({"pattern": "dense"})", "", "s.json: layers[0] has no layers"},
+        {R"({"layers": "0", "pattern": "dense", "head_dim": 8})", "",
+         "s.json: layers[0] has 'head_dim', expected layers or pattern"},
+        {R"({"layers": 3, "pattern": "dense"})", "",
+         "s.json: layers[0].layers is 3, expected a text"},
+        {R"({"layers": "0,2", "pattern": "dense"})", "",
+         "s.json: layers: layer 1 of 3 is in no row"},
+        {R"({"layers": "0-1", "pattern": "dense"})", R"("layers": 3,)",
+         "s.json: layers: layer 2 of 3 is in no row"},
+        {R"({"layers": "0-3", "pattern": "dense"})", R"("layers": 3,)",
+         "s.json: layers[0].layers: layer 3 is none of the model's 3"},
+        {R"({"layers": "0-3", "pattern": "dense"}, {"layers": "2", "pattern": "dense"})", "",
+         "s.json: layers[1].layers: layer 2 is listed twice, first in layers[0]"},
+        {R"json({"layers": "0", "pattern": "heads(0-5=dense)"})json", R"("heads": 4,)",
+         "s.json: layers[0].pattern heads(0-5=dense): names head 5"},
+        {R"({"layers": "0", "pattern": "dense"})", R"("heads": 4, "kv_heads": 3,)",
+         "s.json: model.kv_heads is 3, expected a divisor of heads"},
+        {R"({"layers": "0", "pattern": "dense"})", R"("heads": 0,)",
+         "s.json: model.heads is 0, expected 1 to"},
+        {R"({"layers": "0", "pattern": "dense"})", R"("depth": 3,)",
+         "s.json: model has 'depth', expected layers, "},
+        {"", "", "s.json: layers is [], expected a list of at least one row"}};
+    for (const WrongSpec &w : wrong) {
+        const std::string text = std::string("{\"layers\": [") + w.layers + "], \"model\": {" +
+                                 w.model + "\"head_dim\": 64}}";
+        const std::string said = refusal_of([&] { parse_spec(text, "s.json"); });
+        EXPECT_EQ(said.rfind(w.said, 0), 0U) << text << "\n" << said;
+    }
+    for (const char *layers : {"", "-", "1-", "0-", "3-2", "0,", ",0", "0 ", "a", "0-1-2", "4096",
+                               "99999999999", "+1"}) {
+        const std::string text =
+            std::string(R"({"model": {"head_dim": 64}, "layers": [{"layers": ")") + layers +
+            R"(", "pattern": "dense"}]})";
+        EXPECT_NE(refusal_of([&] { parse_spec(text, "s.json"); }).find("such as 0-3,8"),
+                  std::string::npos)
+            << layers;
+    }
+}
+
+TEST(Spec, LayersNeedAHeadSize) {
+    const std::string said = refusal_of(
+        [] { parse_spec(R"({"layers": [{"layers": "0", "pattern": "dense"}]})", "s.json"); });
+    EXPECT_EQ(said,
+              "s.json: layers need a head size: expected model.head_dim or a row of \"kernels\"");
+    EXPECT_NE(refusal_of([] { parse_spec("{}", "s.json"); }), "");
+    EXPECT_NE(refusal_of([] { parse_spec(R"({"kernel": []})", "s.json"); }), "");
 }
 
 }  // namespace

@@ -4,8 +4,9 @@
 
 #include <algorithm>
 
-#include "patterns/pattern.h"
+#include "patterns/parse.h"
 #include "tests/harness.h"
+#include "tests/lists.h"
 
 namespace lacuna {
 namespace {
@@ -19,24 +20,29 @@ int32_t any_argument(const Parameter &parameter) {
                         {{4, small}, {3, medium}, {1, parameter.least}, {1, LAC_MAX_ARGUMENT}}));
 }
 
-std::string any_atom() {
-    const Syntax &syntax = syntax_of(*rc::gen::inRange<uint32_t>(0, kAtomKinds));
-    std::string text = syntax.name;
-    for (int i = 0; i < syntax.count; i++)
-        text += (i == 0 ? ":" : ",") + std::to_string(any_argument(syntax.parameter[i]));
-    return text;
+lac_atom any_atom() {
+    lac_atom atom{*rc::gen::inRange<uint32_t>(0, kAtomKinds), {}, 0, 0};
+    const Syntax &syntax = syntax_of(atom.kind);
+    for (int i = 0; i < syntax.count; i++) {
+        const bool left_out = syntax.parameter[i].named && *rc::gen::arbitrary<bool>();
+        atom.arg[i] = left_out ? 0 : any_argument(syntax.parameter[i]);
+    }
+    return atom;
 }
 
+// At most one atom reads rows of lists, and none is listed twice.
 std::string any_union() {
-    std::vector<std::string> atoms;
+    lac_pattern p{};
+    p.size = sizeof p;
+    p.bidi = *rc::gen::arbitrary<bool>();
     const int wanted = *rc::gen::inRange(1, 5);
     for (int i = 0; i < wanted; i++) {
-        const std::string atom = any_atom();
-        // A pattern lists an atom once.
-        if (std::find(atoms.begin(), atoms.end(), atom) == atoms.end()) atoms.push_back(atom);
+        p.atom[p.atom_count++] = any_atom();
+        if (!well_formed(p)) p.atom_count--;
     }
-    std::string text = *rc::gen::arbitrary<bool>() ? "bidi/" : "";
-    for (size_t i = 0; i < atoms.size(); i++) text += (i ? "+" : "") + atoms[i];
+    if (*rc::gen::inRange(0, 4) == 0) p.atom[p.atom_count - 1].end_head = 1;
+    char text[512];
+    lac_pattern_text(&p, text, sizeof text);
     return text;
 }
 
@@ -63,8 +69,11 @@ Problem any_problem(const lac_kernel_entry &entry) {
     Problem p;
     p.pattern = any_union();
     choose_lengths(p);
-    p.kv_heads = *rc::gen::inRange(1, 4);
-    p.heads = p.kv_heads * *rc::gen::element(1, 1, 2, 3, 4, 7, 16);
+    const lac_pattern pattern = parse(p.pattern);
+    if (pattern.atom_count > 1 || pattern.atom[0].end_head == 0) {
+        p.kv_heads = *rc::gen::inRange(1, 4);
+        p.heads = p.kv_heads * *rc::gen::element(1, 1, 2, 3, 4, 7, 16);
+    }
     p.head_dim = entry.head_dim;
     p.value_dim = entry.value_dim;
     p.order = static_cast<Order>(*rc::gen::inRange(0, 4));
@@ -73,6 +82,10 @@ Problem any_problem(const lac_kernel_entry &entry) {
     p.scale = *rc::gen::element(0.0f, 0.0f, 0.4f, -0.1f);
     p.threads = *rc::gen::inRange(1, 4);
     p.seed = *rc::gen::inRange(0u, 1000u);
+    if (reads_lists(pattern)) {
+        const int heads = *rc::gen::element(1, p.kv_heads, p.heads);
+        give_lists(p, heads, *rc::gen::arbitrary<bool>());
+    }
     return p;
 }
 

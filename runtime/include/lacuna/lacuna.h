@@ -14,8 +14,8 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 1
-#define LAC_MAX_ATOMS 8
+#define LAC_ABI_VERSION 2
+#define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
 #define LAC_MAX_TOKENS (1 << 25)   /* of a sequence; a gathered panel must stay below 2^31 */
@@ -38,7 +38,16 @@ typedef enum lac_status {
     LAC_TOO_SMALL,        /* the memory handed in is smaller than its *_bytes call said */
     LAC_TOO_MANY_THREADS, /* threads lies outside 1…LAC_MAX_THREADS */
     LAC_THREAD_FAILED,    /* the system refused to start a thread */
-    LAC_OVERLAP           /* the output overlaps an input */
+    LAC_OVERLAP,          /* the output overlaps an input */
+    LAC_BAD_HEADS,        /* heads(...) names other query heads than the shape has */
+    LAC_NO_LISTS,         /* the pattern reads lists that the shape does not bring */
+    LAC_UNCHECKED_LISTS,  /* the lists were changed or not checked for this pattern and shape */
+    LAC_BAD_LISTS,        /* the extents or row starts of the lists fit no shape of theirs */
+    LAC_LIST_RANGE,       /* an index is negative, or not below the length it counts */
+    LAC_LIST_UNSORTED,    /* an index is smaller than the one before it */
+    LAC_LIST_REPEATED,    /* an index stands twice in a row */
+    LAC_LIST_FUTURE,      /* topk: a key lies ahead of its query */
+    LAC_LIST_CAP          /* topk: a row holds more than max(K, C) */
 } lac_status;
 
 /* One sentence for a status; never null. */
@@ -51,6 +60,7 @@ typedef enum lac_type { LAC_F32 = 1 } lac_type;
 typedef struct lac_atom {
     uint32_t kind; /* a row of patterns/atoms.h; made by lac_pattern_parse */
     int32_t arg[LAC_ATOM_ARGS];
+    int32_t first_head, end_head; /* the query heads it holds for; end_head 0: all */
 } lac_atom;
 
 /* A union of atoms, intersected with k <= q unless bidi. */
@@ -71,7 +81,8 @@ typedef struct lac_pattern_error {
     char found[32];
 } lac_pattern_error;
 
-/* Reads "window:256+every:64" or "bidi/local:32,32". error may be null. */
+/* Reads "window:256+every:64", "bidi/local:32,32" or "heads(0-5=window:256|6-7=dense)". error may
+ * be null. */
 lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern_error *error);
 
 /* Writes the canonical text ("window:256+every:64") or, for names, the slug
@@ -79,10 +90,6 @@ lac_status lac_pattern_parse(const char *text, lac_pattern *pattern, lac_pattern
  * >= capacity, nothing useful was written. */
 size_t lac_pattern_text(const lac_pattern *pattern, char *text, size_t capacity);
 size_t lac_pattern_slug(const lac_pattern *pattern, char *text, size_t capacity);
-
-/* 1 when query q of KV head `head` may see key k in a sequence of n tokens, else 0: the definition
- * itself. */
-int lac_pattern_attends(const lac_pattern *pattern, int32_t head, int32_t q, int32_t k, int32_t n);
 
 /* ---- kernels ------------------------------------------------------------------------------- */
 
@@ -117,6 +124,33 @@ const char *lac_bundle_kernel_name(const lac_bundle *bundle, int32_t index);
 
 /* ---- plan ---------------------------------------------------------------------------------- */
 
+/* What the run-time atoms of a pattern read. All arrays stay the caller's, and stay as they are
+ * while a plan made with them is in use.
+ *
+ * global:list reads `globals`: positions, ascending, the same for all heads. global_starts, or
+ * null, gives each sequence its own: those from global_starts[b] to global_starts[b + 1].
+ *
+ * mask:csr, mask:blocks, mask:pairs and topk read rows of indices: row r of list (b, h) is
+ * indices[starts[i]] … indices[starts[i + 1] - 1] with i = (b * heads + h) * rows + r, ascending.
+ * batch is 1 (all sequences share) or the shape's; heads is 1, or the KV heads, or the query heads.
+ *   mask:csr        a row of key positions per query of the tensor
+ *   mask:blocks,B   a row of key blocks per block row: of positions r*B … r*B + B - 1
+ *   mask:pairs      one row, of (queries[i], indices[i]) ascending; queries count as in the tensor
+ *   topk            a row per `tile` queries of the tensor: keys, or blocks of keys */
+typedef struct lac_lists {
+    uint32_t size;        /* sizeof(lac_lists) */
+    int32_t global_count; /* entries of globals */
+    const int32_t *globals;
+    const int32_t *global_starts;
+    int32_t batch, heads, rows;
+    int32_t reserved;      /* 0 */
+    int64_t index_count;   /* entries of indices, and of queries */
+    const int64_t *starts; /* batch * heads * rows + 1 */
+    const int32_t *indices;
+    const int32_t *queries; /* mask:pairs */
+    uint64_t checked;       /* set by lac_lists_check */
+} lac_lists;
+
 /* Lengths of a batch. Arrays have `batch` entries; a null array means the same value for all:
  * q_tokens queries, k_tokens keys, and queries that are the last positions. */
 typedef struct lac_shape {
@@ -126,7 +160,26 @@ typedef struct lac_shape {
     const int32_t *q_lengths;       /* queries of each sequence, <= q_tokens */
     const int32_t *k_lengths;       /* keys of each sequence, <= k_tokens */
     const int32_t *q_starts;        /* position of each sequence's first query */
+    const lac_lists *lists;         /* for run-time atoms; else null */
 } lac_shape;
+
+/* Where a list is wrong: an entry of a row, or of `globals` (row -1). */
+typedef struct lac_list_error {
+    int32_t sequence, head, row;
+    int64_t entry; /* in the row */
+    int64_t value;
+} lac_list_error;
+
+/* Checks the lists that `pattern` reads, once, in O(entries); plans take no others. shape->lists is
+ * not looked at. error may be null. Errors: LAC_BAD_LISTS, LAC_LIST_RANGE, LAC_LIST_UNSORTED,
+ * LAC_LIST_REPEATED, LAC_LIST_FUTURE, LAC_LIST_CAP, and those of a bad pattern or shape. */
+lac_status lac_lists_check(const lac_pattern *pattern, const lac_shape *shape, lac_lists *lists,
+                           lac_list_error *error);
+
+/* 1 when the query of query head `head` at position q may see key k in a sequence of the shape,
+ * else 0: the definition itself. Reads shape->lists as they are, checked or not. */
+int lac_pattern_attends(const lac_pattern *pattern, const lac_shape *shape, int32_t sequence,
+                        int32_t head, int32_t q, int32_t k);
 
 typedef struct lac_plan lac_plan;
 
@@ -140,6 +193,10 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
  * panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
+/* Patterns with residue classes (dilated, strided) run in dense order, with the same mask, for
+ * queries before this position (bidi: in sequences of at most so many tokens): there it is faster.
+ * 0 for other patterns. */
+int32_t lac_plan_crossover(const lac_plan *plan);
 
 /* ---- attention ----------------------------------------------------------------------------- */
 

@@ -1,0 +1,21 @@
+// gather: partial, of keys listed one by one. K and V are rows, [token][feature], as the caller has
+// them; the same keys in the same panels give the same bits as packed ones.
+#pragma once
+#include "generators/partial.h"
+
+namespace lacuna {
+
+struct GatherInputs {
+    Halide::Func keys;         // (d, token)
+    Halide::Func values;       // (feature, token)
+    Halide::Func tokens;       // (lane, slot, item) -> token
+    Halide::Expr token_count;  // for a bounds promise alone
+    Halide::Expr careful;      // some value of V may be Inf or NaN. Of K nobody knows
+    bool single_row;           // K is not transposed, and a score is summed as in pairs
+};
+
+// Fills in key, value, feature and the two flags of `in`, which brings the rest.
+void gather(GatherStages &s, const GatherInputs &lists, PartialInputs in, int head_dim,
+            int value_dim, const Format &f);
+
+}  // namespace lacuna

@@ -1,0 +1,54 @@
+// What the generators share.
+#pragma once
+#include <stdexcept>
+#include <string>
+
+#include "Halide.h"
+#include "schedules/targets.h"
+
+namespace lacuna {
+
+template <class Buffer>
+void fix(Buffer &b, int dim, int extent, int stride) {
+    b.dim(dim).set_bounds(0, extent).set_stride(stride);
+}
+template <class Buffer>
+void start_at_zero(Buffer &b) {
+    for (int i = 0; i < b.dimensions(); i++) b.dim(i).set_min(0);
+}
+
+// queries(d, row, tile) of so many rows side by side.
+template <class Buffer>
+void fix_queries(Buffer &queries, int rows, int head_dim) {
+    fix(queries, 0, head_dim, 1);
+    fix(queries, 1, rows, head_dim);
+    queries.dim(2).set_min(0).set_stride(rows * head_dim);
+}
+// out(d, row, item): `rows` are written of the tile_rows that an item has room for. Columns past
+// the sum are not written: one vector holds max and sum.
+template <class Buffer>
+void fix_parts(Buffer &out, int rows, int tile_rows, int value_dim, const Format &f) {
+    const int row = partial_row(value_dim, f);
+    fix(out, 0, padded_features(value_dim, f) + f.lanes, 1);
+    fix(out, 1, rows, row);
+    out.dim(2).set_min(0).set_stride(row * tile_rows);
+}
+
+// What every generator needs to know of its target.
+template <class T>
+class Kernel : public Halide::Generator<T> {
+public:
+    Halide::GeneratorParam<std::string> triple{"triple", "host"};
+    Halide::GeneratorParam<std::string> tier_name{"tier", "sse41"};
+
+protected:
+    const Tier &tier() const {
+        const Platform *platform = find_platform(triple);
+        if (!platform) throw std::invalid_argument("unknown triple " + triple.value());
+        const Tier *tier = find_tier(*platform, tier_name);
+        if (!tier) throw std::invalid_argument("unknown tier " + tier_name.value());
+        return *tier;
+    }
+};
+
+}  // namespace lacuna

@@ -1,0 +1,123 @@
+// The generators of keys that are listed one by one.
+#include "generators/gather.h"
+#include "generators/kernel.h"
+#include "generators/pairs.h"
+
+namespace lacuna {
+
+using namespace Halide;
+
+namespace {
+
+// K and V as rows: features side by side, tokens any distance apart.
+template <class Buffer>
+void fix_rows(Buffer &rows, int features) {
+    fix(rows, 0, features, 1);
+    rows.dim(1).set_min(0);
+}
+
+class Gather : public Kernel<Gather> {
+public:
+    GeneratorParam<int> head_dim{"head_dim", 64};
+    GeneratorParam<int> value_dim{"value_dim", 64};
+    GeneratorParam<bool> single{"single", false};  // tiles of one row
+    Input<Buffer<float, 3>> queries{"queries"};
+    Input<Buffer<void, 2>> keys{"keys"};
+    Input<Buffer<void, 2>> values{"values"};
+    Input<Buffer<int32_t, 3>> tokens{"tokens"};
+    Input<Buffer<int32_t, 1>> tiles{"tiles"};
+    Input<Buffer<int32_t, 2>> edges{"edges"};
+    Input<int> slots{"slots"};
+    Input<int> edge_count{"edge_count"};
+    Input<float> softcap{"softcap"};
+    Input<bool> careful{"careful"};
+    Input<Buffer<uint32_t, 3>> words{"words"};
+    Output<Buffer<float, 3>> out{"out"};
+
+    void generate() {
+        const Format &f = tier().format;
+        PartialInputs in;
+        in.queries = queries;
+        in.tiles = tiles;
+        in.edges = edges;
+        in.tile_count = queries.dim(2).extent();
+        in.slots = slots;
+        in.edge_count = edge_count;
+        in.softcap = softcap;
+        in.keep = keep_by_words(words);
+        GatherStages s;
+        gather(s, {keys, values, tokens, keys.dim(1).extent(), careful, single}, in, head_dim,
+               value_dim, f);
+        out = s.out;
+        constrain(f);
+        tier().schedule->gather(s, tile(), f.lanes);
+    }
+
+private:
+    const Tile &tile() const { return single ? tier().single : tier().tile; }
+
+    // A single row takes the places of a tile's first.
+    void constrain(const Format &f) {
+        const int rows = tile().rows, tile_rows = tier().tile.rows;
+        fix(queries, 0, head_dim, 1);
+        fix(queries, 1, rows, head_dim);
+        queries.dim(2).set_min(0);
+        fix_rows(keys, head_dim);
+        fix_rows(values, value_dim);
+        fix(tokens, 0, f.panel_keys, 1);
+        tokens.dim(1).set_min(0).set_stride(f.panel_keys);
+        tokens.dim(2).set_min(0).set_stride(f.panel_keys * f.chunk);
+        start_at_zero(tiles);
+        start_at_zero(edges);
+        start_at_zero(words);
+        fix(words, 0, rows, 1);
+        words.dim(1).set_stride(tile_rows);
+        fix_parts(out, rows, tile_rows, value_dim, f);
+    }
+};
+
+class Pairs : public Kernel<Pairs> {
+public:
+    GeneratorParam<int> head_dim{"head_dim", 64};
+    GeneratorParam<int> value_dim{"value_dim", 64};
+    Input<Buffer<float, 2>> queries{"queries"};
+    Input<Buffer<void, 2>> keys{"keys"};
+    Input<Buffer<void, 2>> values{"values"};
+    Input<Buffer<int32_t, 1>> rows{"rows"};
+    Input<Buffer<int32_t, 1>> tokens{"tokens"};
+    Input<int> count{"pairs"};
+    Input<float> softcap{"softcap"};
+    Output<Buffer<float, 2>> out{"out"};
+
+    void generate() {
+        const Format &f = tier().format;
+        PairsInputs in;
+        in.queries = queries;
+        in.keys = keys;
+        in.values = values;
+        in.rows = rows;
+        in.tokens = tokens;
+        in.pairs = count;
+        in.softcap = softcap;
+        in.token_count = keys.dim(1).extent();
+        in.query_rows = queries.dim(1).extent();
+        in.most_rows = tier().tile.rows;
+        PairsStages s = pairs(in, head_dim, value_dim, f);
+        out = s.out;
+        fix_rows(queries, head_dim);
+        fix_rows(keys, head_dim);
+        fix_rows(values, value_dim);
+        start_at_zero(rows);
+        start_at_zero(tokens);
+        fix(out, 0, padded_features(value_dim, f) + f.lanes, 1);
+        out.dim(1).set_min(0);
+        tier().schedule->pairs(s, tier().tile, f.lanes);
+    }
+};
+
+}  // namespace
+
+}  // namespace lacuna
+
+HALIDE_REGISTER_GENERATOR(lacuna::Gather, gather)
+HALIDE_REGISTER_GENERATOR(lacuna::Pairs, pairs)

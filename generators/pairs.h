@@ -1,0 +1,21 @@
+// pairs: flat (row, key) lists -> (unnormalised output, max, sum) a row, as partial gives them. No
+// panels and no lists a row: a pair is a dot product, a weight and a row of V.
+#pragma once
+#include "generators/stages.h"
+
+namespace lacuna {
+
+struct PairsInputs {
+    Halide::Func queries;  // (d, row), scaled by scale * log2(e)
+    Halide::Func keys;     // (d, token)
+    Halide::Func values;   // (feature, token)
+    Halide::Func rows;     // (p) -> row, ascending
+    Halide::Func tokens;   // (p) -> token
+    Halide::Expr pairs, softcap;
+    Halide::Expr token_count, query_rows;  // for bounds promises alone
+    int most_rows;
+};
+
+PairsStages pairs(const PairsInputs &in, int head_dim, int value_dim, const Format &f);
+
+}  // namespace lacuna

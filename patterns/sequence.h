@@ -1,0 +1,82 @@
+// What an atom's attends() may ask for: a pair of positions, and the sequence they lie in.
+#pragma once
+#include "patterns/domain.h"
+#include "runtime/include/lacuna/lacuna.h"
+
+namespace lacuna {
+
+// Ascending indices that the caller listed: keys, or blocks of keys.
+struct Indices {
+    const int32_t *first = nullptr;
+    int64_t count = 0;
+
+    // The place of the first index that is >= x.
+    int64_t place_of(int64_t x) const {
+        int64_t low = 0, high = count;
+        while (low < high) {
+            const int64_t middle = low + (high - low) / 2;
+            if (first[middle] < x)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
+    }
+    bool contains(int64_t x) const {
+        const int64_t place = place_of(x);
+        return place < count && first[place] == x;
+    }
+    // About the integers lo…hi: is one of them listed, is one of them not?
+    Maybe among(int64_t lo, int64_t hi) const {
+        const int64_t listed = place_of(hi + 1) - place_of(lo);
+        return {listed > 0, listed < hi - lo + 1};
+    }
+};
+
+// Rows of a tile, when the caller's global positions are known to be all of them or none.
+enum class GlobalRows { kUnknown, kNone, kAll };
+
+// One sequence of a batch.
+struct Sequence {
+    const lac_lists *lists = nullptr;
+    int64_t index = 0;        // in the batch
+    int64_t q_start = 0;      // position of the tensor's first query
+    int64_t heads = 1;        // query heads
+    int64_t group_heads = 1;  // query heads of a KV head
+    GlobalRows global_rows = GlobalRows::kUnknown;
+
+    Indices globals() const {
+        if (!lists || !lists->globals) return {};
+        if (!lists->global_starts) return {lists->globals, lists->global_count};
+        const int32_t begin = lists->global_starts[index];
+        return {lists->globals + begin, lists->global_starts[index + 1] - begin};
+    }
+    // Which of the caller's lists serves a query head.
+    int64_t list_of(int64_t head) const {
+        const int64_t b = lists->batch == 1 ? 0 : index;
+        const int64_t h = lists->heads == 1 ? 0 : lists->heads == heads ? head : head / group_heads;
+        return b * lists->heads + h;
+    }
+    Indices row(int64_t head, int64_t r) const {
+        if (!lists || !lists->starts || r < 0 || r >= lists->rows) return {};
+        const int64_t *start = lists->starts + list_of(head) * lists->rows + r;
+        return {lists->indices + start[0], start[1] - start[0]};
+    }
+    // mask:pairs: the keys paired with query r of the tensor.
+    Indices paired(int64_t head, int64_t r) const {
+        const Indices keys = row(head, 0);
+        if (keys.count == 0 || !lists->queries) return {};
+        const Indices queries{lists->queries + (keys.first - lists->indices), keys.count};
+        const int64_t begin = queries.place_of(r), end = queries.place_of(r + 1);
+        return {keys.first + begin, end - begin};
+    }
+};
+
+// Query head, position of query and key, and keys of the sequence, in a domain of domain.h.
+template <class Int>
+struct Pair {
+    Int head, q, k, n;
+    const Sequence &in;
+};
+
+}  // namespace lacuna

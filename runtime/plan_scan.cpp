@@ -1,0 +1,215 @@
+// The panels of a tile: for each segment, runs of panels that its rows keep wholly or in part.
+#include "runtime/plan_builder.h"
+#include "runtime/rows.h"
+
+namespace lacuna {
+
+void PlanBuilder::add_segment_runs(int32_t segment) {
+    const SegmentInfo &info = plan_.segment[segment];
+    if (info.source == Source::kList) return add_list_runs(segment);
+    if (info.source == Source::kPairs) return add_pair_run(segment);
+    const int64_t n = layout_.k_tokens;
+    KeyRanges keys = KeyRanges::one(0, n);
+    if (info.atom != kWhole)
+        keys = keys_of(plan_.pattern.atom[info.atom], {rows_.lo, rows_.hi, n, kv_head_});
+    const int64_t residue = info.row_stride > 1 ? tile_.residue : 0;
+    const int64_t panel = static_cast<int64_t>(info.modulus) * plan_.variant->panel_keys;
+    int64_t done = 0;  // ranges may share a panel
+    for (int i = 0; i < keys.count; i++) {
+        const auto first = larger<int64_t>(keys.range[i].first, 0);
+        const int64_t end = smaller(keys.range[i].end, n);
+        if (end <= first || end <= residue) continue;
+        const int64_t begin = larger(larger<int64_t>(first - residue, 0) / panel, done);
+        done = larger(done, ceil_div(end - residue, panel));
+        scan(segment, begin, done);
+    }
+    close_run();
+}
+
+// All rows of the tile share the list, which its "panels" cut into pieces of panel_keys.
+void PlanBuilder::add_list_runs(int32_t segment) {
+    const lac_atom &atom = plan_.pattern.atom[plan_.segment[segment].atom];
+    list_ = list_of(atom, in_, heads_.lo, rows_.lo);
+    scan(segment, 0, ceil_div(list_.count, plan_.variant->panel_keys));
+    close_run();
+}
+
+// One run stands for the pairs of all rows; which of them an earlier atom owns, or lie ahead, is
+// asked pair by pair when they are expanded.
+void PlanBuilder::add_pair_run(int32_t segment) {
+    const SegmentInfo &info = plan_.segment[segment];
+    TileRowCursor row(plan_, tile_, globals_);
+    const Span n = Span::one(layout_.k_tokens);
+    int64_t kept = 0, listed = 0;
+    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
+        const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
+        const int64_t q = row.position();
+        const Indices keys = list_of(plan_.pattern.atom[info.atom], in_, head, q);
+        if (keys.count == 0) continue;
+        listed += keys.count;
+        const Span span{keys.first[0], keys.first[keys.count - 1], 1};
+        const Maybe all = owned<Span>(plan_.pattern, info.atom,
+                                      {Span::one(head), Span::one(q), span, n, in_}, true);
+        if (all.always()) kept += keys.count;
+        for (int64_t i = 0; all.can_hold && all.can_fail && i < keys.count; i++)
+            kept += owned<int64_t>(plan_.pattern, info.atom,
+                                   {head, q, keys.first[i], layout_.k_tokens, in_}, true);
+    }
+    if (kept == 0) return;
+    put(plan_.runs, count_.runs++, Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});
+    pairs_.attended += kept;
+    pairs_.computed += kept;
+}
+
+Span PlanBuilder::keys_of_panels(int32_t segment, int64_t first, int64_t end) const {
+    const SegmentInfo &info = plan_.segment[segment];
+    const int64_t keys = plan_.variant->panel_keys;
+    if (info.source == Source::kPanels) {
+        const int64_t residue = info.row_stride > 1 ? tile_.residue : 0, m = info.modulus;
+        return {residue + first * keys * m, residue + (end * keys - 1) * m, m};
+    }
+    const int64_t last = smaller(end * keys, list_.count) - 1;
+    const int64_t low = list_.first[first * keys], high = list_.first[last];
+    return {low, high, low == high ? 0 : 1};
+}
+
+// Do all, none or some rows of the tile keep the keys of these panels?
+Maybe PlanBuilder::owned_panels(int32_t segment, int64_t first, int64_t end) const {
+    const SegmentInfo &info = plan_.segment[segment];
+    const bool listed = info.source == Source::kList;
+    const Pair<Span> pair{heads_, rows_, keys_of_panels(segment, first, end),
+                          Span::one(layout_.k_tokens), in_};
+    Maybe kept = owned<Span>(plan_.pattern, info.atom, pair, listed);
+    // A piece that its keys do not fill.
+    if (listed && end * plan_.variant->panel_keys > list_.count) kept.can_fail = true;
+    return kept;
+}
+
+// Splits a range of panels until each part is wholly kept, wholly masked, of rows that each keep
+// all or none of it, or one tested panel.
+void PlanBuilder::scan(int32_t segment, int64_t first, int64_t end) {
+    if (first >= end) return;
+    const Maybe kept = owned_panels(segment, first, end);
+    if (kept.never()) return;
+    if (kept.always()) {
+        extend_run(segment, first, end - first, kAllKept);
+    } else if (add_alike(segment, first, end)) {
+        return;
+    } else if (end - first == 1) {
+        add_panel(segment, first);
+    } else {
+        const int64_t middle = first + (end - first) / 2;
+        scan(segment, first, middle);
+        scan(segment, middle, end);
+    }
+}
+
+// Where rows differ by more than their place (mixes of heads, lists of blocks), each often keeps
+// all or nothing of a long range: its panels share their mask words.
+bool PlanBuilder::add_alike(int32_t segment, int64_t first, int64_t end) {
+    const lac_variant &v = *plan_.variant;
+    const SegmentInfo &info = plan_.segment[segment];
+    if (!plan_.rows_differ || v.pattern || info.source != Source::kPanels) return false;
+    const Span keys = keys_of_panels(segment, first, end), n = Span::one(layout_.k_tokens);
+    uint32_t words[kMaxTileRows] = {};
+    int64_t rows = 0;
+    TileRowCursor row(plan_, tile_, globals_);
+    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
+        const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
+        const Maybe kept = owned<Span>(plan_.pattern, info.atom,
+                                       {Span::one(head), Span::one(row.position()), keys, n, in_});
+        if (kept.can_hold && kept.can_fail) return false;
+        if (!kept.can_hold) continue;
+        words[r] = v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
+        rows++;
+    }
+    if (rows == 0) return true;
+    close_run();
+    const int64_t count = (end - first) * v.panel_keys;
+    put(plan_.runs, count_.runs++,
+        Run{segment, static_cast<int32_t>(first), static_cast<int32_t>(end - first),
+            static_cast<uint32_t>(count_.words), 0});
+    for (int32_t r = 0; r < v.tile_rows; r++) put(plan_.words, count_.words++, words[r]);
+    pairs_.attended += rows * count;
+    pairs_.computed += v.tile_rows * count;
+    return true;
+}
+
+Lanes PlanBuilder::keys_of_panel(int32_t segment, int64_t panel) const {
+    const SegmentInfo &info = plan_.segment[segment];
+    const int64_t first = panel * plan_.variant->panel_keys;
+    if (info.source == Source::kPanels)
+        return Lanes::from((info.row_stride > 1 ? tile_.residue : 0) + first * info.modulus,
+                           info.modulus);
+    Lanes lanes = Lanes::one(INT32_MAX);  // no sequence has this key
+    for (int64_t i = 0; i < plan_.variant->panel_keys && first + i < list_.count; i++)
+        lanes.lane[i] = list_.first[first + i];
+    return lanes;
+}
+
+// The mask words of one panel, a row each; how many pairs they keep. When only counting, some
+// words and a positive number.
+int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words) const {
+    const lac_variant &v = *plan_.variant;
+    const SegmentInfo &info = plan_.segment[segment];
+    const Lanes lanes = keys_of_panel(segment, panel), n = Lanes::one(layout_.k_tokens);
+    const uint32_t used = v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
+    int64_t kept = 0, token = -1;
+    uint32_t word = 0;
+    TileRowCursor row(plan_, tile_, globals_);
+    for (int32_t r = 0; r < v.tile_rows; r++) {
+        if (r >= tile_.rows) {
+            word = 0;
+        } else if (row.position() != token || plan_.query_heads_differ) {
+            const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
+            const Pair<Lanes> pair{Lanes::one(head), Lanes::one(row.position()), lanes, n, in_};
+            word =
+                used &
+                owned<Lanes>(plan_.pattern, info.atom, pair, info.source == Source::kList).word();
+            token = row.position();
+        }
+        words[r] = word;
+        kept += __builtin_popcount(word);
+        if (!write_ && kept > 0) break;  // counting only asks whether there is any
+        if (r + 1 < tile_.rows) row.advance();
+    }
+    return kept;
+}
+
+// One panel that some rows may see in part.
+void PlanBuilder::add_panel(int32_t segment, int64_t panel) {
+    const lac_variant &v = *plan_.variant;
+    uint32_t words[kMaxTileRows];
+    const int64_t kept = mask_words(segment, panel, words);
+    if (kept == 0) return;
+    extend_run(segment, panel, 1, v.pattern ? kTested : static_cast<uint32_t>(count_.words));
+    if (!v.pattern)
+        for (int32_t r = 0; r < v.tile_rows; r++) put(plan_.words, count_.words++, words[r]);
+    pairs_.attended += kept;
+    pairs_.computed += static_cast<int64_t>(v.tile_rows) * v.panel_keys;
+}
+
+// Adds panels to the open run, or opens the next one when they do not continue it.
+void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words) {
+    const bool tested = words != kAllKept;
+    const bool continues =
+        run_open_ && tested == (run_.words != kAllKept) && run_.first_panel + run_.panels == first;
+    if (!continues) {
+        close_run();
+        run_ = {segment, static_cast<int32_t>(first), 0, words, plan_.variant->tile_rows};
+        run_open_ = true;
+    }
+    run_.panels += static_cast<int32_t>(panels);
+}
+
+void PlanBuilder::close_run() {
+    if (!run_open_) return;
+    run_open_ = false;
+    put(plan_.runs, count_.runs++, run_);
+    if (run_.words != kAllKept) return;
+    const int64_t keys = static_cast<int64_t>(run_.panels) * plan_.variant->panel_keys;
+    pairs_.attended += tile_.rows * keys;
+    pairs_.computed += plan_.variant->tile_rows * keys;
+}
+
+}  // namespace lacuna

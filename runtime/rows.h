@@ -1,0 +1,39 @@
+// The rows of a tile, one after the other.
+#pragma once
+#include "runtime/plan.h"
+
+namespace lacuna {
+
+// A row as the position of its token and a query head of its KV head's group. Global tokens have
+// tiles of their own, and are skipped in others.
+class TileRowCursor {
+public:
+    TileRowCursor(const lac_plan &plan, const RowTile &tile, const Indices &globals)
+        : globals_(globals),
+          global_(tile.global),
+          stride_(plan.group[tile.group].row_stride),
+          heads_(plan.group[tile.group].row_heads),
+          group_heads_(plan.group_heads),
+          position_(tile.position),
+          head_(tile.first_head) {}
+    int32_t position() const { return position_; }
+    int32_t head() const { return head_; }
+    void advance() {
+        if (heads_ > 1) {
+            if (++head_ < group_heads_) return;
+            head_ = 0;
+        }
+        if (global_ != kNoGlobals) {
+            if (++global_ < globals_.count) position_ = globals_.first[global_];
+            return;
+        }
+        do position_ += stride_;
+        while (globals_.count > 0 && globals_.contains(position_));
+    }
+
+private:
+    Indices globals_;
+    int32_t global_, stride_, heads_, group_heads_, position_, head_;
+};
+
+}  // namespace lacuna

@@ -1,0 +1,98 @@
+// One tile's attention: its rows are packed, its batches go through a kernel each, and what comes
+// of them is folded and merged.
+#pragma once
+#include "runtime/attend.h"
+#include "runtime/items.h"
+
+namespace lacuna {
+
+class TileAttention {
+public:
+    TileAttention(const Call &call, const Workspace &workspace, const Scratch &scratch,
+                  const Layout &layout, const Head &head, const TileBlock &block,
+                  const RowTile &tile)
+        : call_(call),
+          plan_(*call.plan),
+          v_(*plan_.variant),
+          workspace_(workspace),
+          s_(scratch),
+          layout_(layout),
+          head_(head),
+          block_(block),
+          tile_(tile),
+          alone_(tile.group == plan_.group_count),
+          globals_(sequence_of(plan_, layout, head.sequence).globals()) {}
+
+    void run();
+    // Asks for the tile's rows ahead of their use: rows of a strided tile lie too far apart for the
+    // hardware to guess.
+    void prefetch_rows(const lac_tensor &t, bool to_write) const;
+
+private:
+    TileRowCursor first_row() const { return {plan_, tile_, globals_}; }
+    int32_t query_head(const TileRowCursor &row) const {
+        return head_.kv_head * plan_.group_heads + row.head();
+    }
+    uint8_t *address(const lac_tensor &t, const TileRowCursor &row) const {
+        return static_cast<uint8_t *>(t.data) + head_.sequence * t.batch_stride +
+               query_head(row) * t.head_stride +
+               (row.position() - layout_.q_start) * t.token_stride;
+    }
+    // The rows of K or V that belong to the KV head.
+    const float *key_rows(const lac_tensor &t) const {
+        return reinterpret_cast<const float *>(static_cast<const uint8_t *>(t.data) +
+                                               head_.sequence * t.batch_stride +
+                                               head_.kv_head * t.head_stride);
+    }
+    Dim key_dim(const lac_tensor &t) const {
+        return {layout_.k_tokens,
+                static_cast<int32_t>(t.token_stride / static_cast<int64_t>(sizeof(float)))};
+    }
+    float *part(int32_t index) const {
+        return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
+    }
+
+    // Partial results of a batch: attend_calls.cpp.
+    bool careful(const PackedStore &store, const Batch &batch) const;
+    void partial(const Batch &batch);
+    bool careful_lists(const Batch &batch) const;
+    void gather(const Batch &batch);
+    void pairs(const Batch &batch);
+
+    void locate_rows();
+    float *rows_in(const lac_tensor &t, int32_t *extent);
+    void pack_queries();
+    void fold(float *to, int32_t *index, int32_t count);
+    void fold_into_spare();
+    void merge();
+
+    // What the fold so far left: a spare part, the state of earlier groups, or nothing yet.
+    struct Earlier {
+        float *rows;
+        int32_t *index;
+        int32_t count;
+        bool any;
+    };
+    Earlier earlier() const {
+        if (spare_ >= 0) return {part(v_.fold_items + spare_), s_.own_rows, v_.tile_rows, true};
+        if (tile_.group > 0 && !alone_)
+            return {s_.state[(tile_.group - 1) % 2], s_.state_rows, plan_.state_rows, true};
+        return {part(0), s_.own_rows, v_.tile_rows, false};
+    }
+
+    const Call &call_;
+    const lac_plan &plan_;
+    const lac_variant &v_;
+    const Workspace &workspace_;
+    const Scratch &s_;
+    const Layout &layout_;
+    const Head &head_;
+    const TileBlock &block_;
+    const RowTile &tile_;
+    const bool alone_;  // its rows pass through no other group
+    const Indices globals_;
+    int32_t parts_ = 0;   // partial results not yet folded
+    int32_t spare_ = -1;  // place of the fold so far
+};
+
+}  // namespace lacuna

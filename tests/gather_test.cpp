@@ -1,0 +1,264 @@
+// Items whose keys are listed one by one, called as the runtime calls them, against float64.
+#include <cstring>
+#include <limits>
+
+#include "tests/listed.h"
+
+namespace lacuna {
+namespace {
+
+constexpr float kInf = std::numeric_limits<float>::infinity();
+constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
+
+struct Sizes {
+    int items = 1, keys = 1;  // of each item
+    bool contiguous = false, masked = false;
+    float softcap = 0;
+    Flush flush = Flush::kBack;
+    unsigned seed = 1;
+};
+
+// A batch of items with a list each. In edge panels a row keeps the keys whose bits say so.
+class Batch {
+public:
+    static constexpr int kTokens = 700;
+
+    Batch(const lac_variant &v, bool single, const Sizes &n)
+        : v_(v),
+          single_(single),
+          n_(n),
+          slots_((n.keys + v.panel_keys - 1) / v.panel_keys),
+          rows_(single ? 1 : v.tile_rows),
+          random_(n.seed),
+          q(rows_ * n.items, v.head_dim, 2 / std::sqrt(float(v.head_dim)), n.flush, n.seed),
+          k(kTokens, v.head_dim, 1, n.flush, n.seed + 1),
+          v(kTokens, v.value_dim, 1, n.flush, n.seed + 2),
+          tokens_(((n.items - 1) * v.chunk + slots_) * v.panel_keys * sizeof(int32_t), n.flush) {
+        std::vector<int32_t> all(kTokens);
+        for (int i = 0; i < kTokens; i++) all[size_t(i)] = i;
+        for (int item = 0; item < n.items; item++) {
+            if (!n.contiguous) std::shuffle(all.begin(), all.end(), random_);
+            for (int i = 0; i < slots_ * v.panel_keys; i++)
+                token(item, i) = all[size_t(std::min(i, n.keys - 1))];
+        }
+        choose_edges();
+    }
+
+    // Runs gather, or partial on packed copies of the same keys.
+    std::vector<float> run(bool careful) { return call(careful, nullptr, nullptr); }
+    std::vector<float> run_packed(bool careful) {
+        const int panels = (kTokens + v_.panel_keys - 1) / v_.panel_keys;
+        std::vector<float> keys(size_t(panels) * v_.panel_keys * v_.head_dim);
+        std::vector<float> values(size_t(panels) * v_.panel_keys * v_.plane * v_.value_planes);
+        std::vector<uint8_t> nonfinite(static_cast<size_t>(panels));
+        View<2> k_rows = k.view(), v_rows = v.view();
+        View<1> flags(nonfinite.data(), Dim{panels, 1});
+        const int key_panel = v_.panel_keys * v_.head_dim, value_panel = v_.panel_keys * v_.plane;
+        View<3> packed_keys(keys.data(), Dim{v_.panel_keys, 1}, Dim{v_.head_dim, v_.panel_keys},
+                            Dim{panels, key_panel});
+        View<4> packed_values(values.data(), Dim{v_.plane, 1}, Dim{v_.panel_keys, v_.plane},
+                              Dim{panels, value_panel}, Dim{v_.value_planes, panels * value_panel});
+        v_.pack_keys(&k_rows, kTokens, &packed_keys, &flags);
+        v_.pack_values(&v_rows, kTokens, &packed_values, &flags);
+        return call(careful, &packed_keys, &packed_values);
+    }
+
+    const float *row(const std::vector<float> &out, int item, int r) const {
+        return &out[(size_t(item) * v_.tile_rows + size_t(r)) * v_.partial_row];
+    }
+    void expect_right(const std::vector<float> &out) const {
+        for (int item = 0; item < n_.items; item++) {
+            for (int r = 0; r < rows_; r++) {
+                const WantedRow want =
+                    attend_to(q, item * rows_ + r, k, v, kept(item, r), n_.softcap);
+                expect_row(want, row(out, item, r), v_,
+                           "item " + std::to_string(item) + " row " + std::to_string(r));
+            }
+            for (int r = rows_; r < v_.tile_rows; r++)
+                for (int d = 0; d < v_.partial_row; d++)
+                    ASSERT_EQ(row(out, item, r)[d], -7.0f) << "a row past the tile was written";
+        }
+    }
+    std::vector<int32_t> kept(int item, int r) const {
+        std::vector<int32_t> keys;
+        for (int i = 0; i < slots_ * v_.panel_keys; i++)
+            if (keeps(item, r, i)) keys.push_back(token(item, i));
+        return keys;
+    }
+    int32_t &token(int item, int i) const {
+        return static_cast<int32_t *>(tokens_.data())[item * v_.chunk * v_.panel_keys + i];
+    }
+    // The key at place i of every item's list is masked for all rows, or for odd ones.
+    void mask(int i, bool odd_rows_only) {
+        const int edge = edge_of(i / v_.panel_keys);
+        for (int item = 0; item < n_.items; item++)
+            for (int r = 0; r < v_.tile_rows; r += 1 + odd_rows_only)
+                word(item, edge, r + odd_rows_only * (r + 1 < v_.tile_rows)) &=
+                    ~(1u << (i % v_.panel_keys));
+    }
+    int rows() const { return rows_; }
+
+private:
+    // The last panel, for what lies past the list, and the first.
+    void choose_edges() {
+        edges_ = {slots_ - 1};
+        if (slots_ > 1) edges_.push_back(0);
+        words_.assign(size_t(n_.items) * v_.chunk * v_.tile_rows, ~0u);
+        for (int item = 0; item < n_.items; item++) {
+            for (size_t e = 0; e < edges_.size(); e++) {
+                for (int r = 0; r < v_.tile_rows; r++) {
+                    uint32_t &bits = word(item, int(e), r);
+                    if (n_.masked) bits = r == 1 && slots_ <= 2 ? 0 : uint32_t(random_());
+                    const int past = slots_ * v_.panel_keys - n_.keys;
+                    if (e == 0) bits &= (1u << (v_.panel_keys - past - 1) << 1) - 1;
+                }
+            }
+        }
+    }
+    uint32_t &word(int item, int edge, int r) {
+        return words_[(size_t(item) * v_.chunk + size_t(edge)) * v_.tile_rows + size_t(r)];
+    }
+    int edge_of(int slot) const {
+        const auto at = std::find(edges_.begin(), edges_.end(), slot);
+        return at == edges_.end() ? -1 : int(at - edges_.begin());
+    }
+    bool keeps(int item, int r, int i) const {
+        const int edge = edge_of(i / v_.panel_keys);
+        return edge < 0 ||
+               (const_cast<Batch *>(this)->word(item, edge, r) >> (i % v_.panel_keys) & 1) != 0;
+    }
+
+    std::vector<float> call(bool careful, HalideBuffer *packed_keys, HalideBuffer *packed_values) {
+        const auto edge_count = static_cast<int32_t>(edges_.size());
+        std::vector<int32_t> edges, tiles, panels;
+        std::vector<float> queries;
+        for (int item = 0; item < n_.items; item++) {
+            tiles.push_back(item);
+            edges.insert(edges.end(), edges_.begin(), edges_.end());
+            for (int slot = 0; slot < slots_; slot++) panels.push_back(slot);
+            for (int r = 0; r < rows_; r++)
+                for (int d = 0; d < v_.head_dim; d++) queries.push_back(q.at(item * rows_ + r, d));
+        }
+        std::vector<float> out(size_t(n_.items) * v_.tile_rows * v_.partial_row, -7.0f);
+        View<3> q_view(queries.data(), Dim{v_.head_dim, 1}, Dim{rows_, v_.head_dim},
+                       Dim{n_.items, rows_ * v_.head_dim});
+        View<3> listed(static_cast<int32_t *>(tokens_.data()), Dim{v_.panel_keys, 1},
+                       Dim{slots_, v_.panel_keys}, Dim{n_.items, v_.chunk * v_.panel_keys});
+        View<2> panel_view(panels.data(), Dim{slots_, 1}, Dim{n_.items, slots_});
+        View<1> tile_view(tiles.data(), Dim{n_.items, 1});
+        View<2> edge_view(edges.data(), Dim{edge_count, 1}, Dim{n_.items, edge_count});
+        View<3> words(words_.data(), Dim{rows_, 1}, Dim{edge_count, v_.tile_rows},
+                      Dim{n_.items, v_.chunk * v_.tile_rows});
+        View<3> parts(out.data(), Dim{v_.partial_row, 1}, Dim{rows_, v_.partial_row},
+                      Dim{n_.items, v_.tile_rows * v_.partial_row});
+        View<2> k_rows = k.view(), v_rows = v.view();
+        if (packed_keys)
+            v_.partial_words(&q_view, packed_keys, packed_values, &panel_view, &tile_view,
+                             &edge_view, slots_, edge_count, n_.softcap, careful, &words, &parts);
+        else
+            (single_ ? v_.gather_row : v_.gather)(&q_view, &k_rows, &v_rows, &listed, &tile_view,
+                                                  &edge_view, slots_, edge_count, n_.softcap,
+                                                  careful, &words, &parts);
+        return out;
+    }
+
+    const lac_variant &v_;
+    bool single_;
+    Sizes n_;
+    int slots_, rows_;
+    std::mt19937 random_;
+
+public:
+    Rows q, k, v;
+
+private:
+    Guarded tokens_;
+    std::vector<int32_t> edges_;  // slots
+    std::vector<uint32_t> words_;
+};
+
+void expect_same(const std::vector<float> &a, const std::vector<float> &b) {
+    ASSERT_EQ(a.size(), b.size());
+    for (size_t i = 0; i < a.size(); i++)
+        ASSERT_EQ(std::memcmp(&a[i], &b[i], sizeof(float)), 0) << i << ": " << a[i] << " " << b[i];
+}
+
+TEST_P(ListedKeys, GatherAgreesWithFloat64) {
+    const lac_variant &v = variant();
+    const int most = v.panel_keys * v.chunk;
+    unsigned seed = 1;
+    for (const int keys : {1, 5, v.panel_keys, v.panel_keys + 1, 3 * v.panel_keys - 1, most}) {
+        for (const bool single : {false, true}) {
+            for (const bool masked : {false, true}) {
+                Sizes n;
+                n.items = 1 + int(seed) % 3;
+                n.keys = keys;
+                n.masked = masked;
+                n.softcap = seed % 4 == 3 ? 5.0f : 0.0f;
+                n.flush = seed % 2 ? Flush::kFront : Flush::kBack;
+                n.seed = seed++;
+                Batch batch(v, single, n);
+                batch.expect_right(batch.run(seed % 5 == 0));
+            }
+        }
+    }
+}
+
+// The same keys in the same panels are summed in the same order, packed or not.
+TEST_P(ListedKeys, GatherGivesTheBitsOfPackedKeys) {
+    for (const int keys : {1, 43, variant().panel_keys * variant().chunk}) {
+        Sizes n;
+        n.keys = keys;
+        n.contiguous = n.masked = true;
+        Batch batch(variant(), false, n);
+        expect_same(batch.run(false), batch.run_packed(false));
+    }
+}
+
+TEST_P(ListedKeys, MaskedPoisonChangesNoBit) {
+    for (const bool single : {false, true}) {
+        Sizes n;
+        n.keys = variant().panel_keys * 2 + 3;
+        Batch batch(variant(), single, n);
+        batch.mask(2, false);
+        const std::vector<float> clean = batch.run(true);
+        expect_same(clean, batch.run(false));
+        const int32_t bad = batch.token(0, 2);
+        for (int d = 0; d < batch.k.features(); d++) batch.k.at(bad, d) = d % 2 ? kInf : kNan;
+        for (int d = 0; d < batch.v.features(); d++) batch.v.at(bad, d) = d % 2 ? kNan : -kInf;
+        expect_same(clean, batch.run(true));
+    }
+}
+
+// A kept key that is not finite shows in rows that keep it, without the careful path as K goes.
+TEST_P(ListedKeys, KeptPoisonReachesOnlyRowsThatKeepIt) {
+    for (const float poison : {kNan, kInf, -kInf}) {
+        Sizes n;
+        n.keys = variant().panel_keys + 4;
+        Batch batch(variant(), false, n);
+        batch.mask(1, true);
+        const std::vector<float> clean = batch.run(false);
+        const int32_t bad = batch.token(0, 1);
+        batch.k.at(bad, 0) = poison;
+        const std::vector<float> got = batch.run(false);
+        for (int r = 0; r < batch.rows(); r++) {
+            const std::vector<int32_t> kept = batch.kept(0, r);
+            const bool sees = std::count(kept.begin(), kept.end(), bad) > 0;
+            for (int d = 0; d < batch.v.features(); d++) {
+                const float x = batch.row(got, 0, r)[d];
+                if (sees)
+                    EXPECT_FALSE(std::isfinite(x)) << "row " << r;
+                else
+                    EXPECT_EQ(x, batch.row(clean, 0, r)[d]) << "row " << r;
+            }
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ListedKeys,
+                         testing::Combine(testing::ValuesIn(kernels_for_any_pattern()),
+                                          testing::ValuesIn(runnable_tiers())),
+                         listed_name);
+
+}  // namespace
+}  // namespace lacuna

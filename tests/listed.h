@@ -1,0 +1,99 @@
+// What the tests of listed keys share: rows of K and V flush against a guard page, and a row of a
+// partial result in float64.
+#pragma once
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/harness.h"
+
+namespace lacuna {
+
+// [token][feature] with a gap between rows; the last row ends, or the first begins, at a page that
+// faults.
+class Rows {
+public:
+    Rows(int tokens, int features, float magnitude, Flush flush, unsigned seed)
+        : tokens_(tokens),
+          features_(features),
+          stride_(features + 3),
+          memory_((size_t(tokens - 1) * stride_ + features) * sizeof(float), flush) {
+        std::mt19937 random(seed);
+        std::normal_distribution<float> normal(0, magnitude);
+        for (int t = 0; t < tokens; t++)
+            for (int d = 0; d < features; d++) at(t, d) = normal(random);
+    }
+    float &at(int t, int d) const { return memory_.floats()[t * stride_ + d]; }
+    int tokens() const { return tokens_; }
+    int features() const { return features_; }
+    View<2> view() const { return {memory_.floats(), Dim{features_, 1}, Dim{tokens_, stride_}}; }
+
+private:
+    int tokens_, features_, stride_;
+    Guarded memory_;
+};
+
+struct WantedRow {
+    double max = -1e38, sum = 0;
+    std::vector<double> features;
+};
+
+// Of the query in row `q`, with keys in list order.
+inline WantedRow attend_to(const Rows &queries, int q, const Rows &k, const Rows &v,
+                           const std::vector<int32_t> &keys, float softcap) {
+    WantedRow want;
+    std::vector<double> scores;
+    for (const int32_t key : keys) {
+        double s = 0;
+        for (int d = 0; d < k.features(); d++) s += double(queries.at(q, d)) * k.at(key, d);
+        if (softcap != 0) s = softcap * std::tanh(s / softcap);
+        scores.push_back(s);
+        want.max = std::max(want.max, s);
+    }
+    want.features.resize(size_t(v.features()));
+    for (size_t i = 0; i < keys.size(); i++) {
+        const double weight = std::exp2(scores[i] - want.max);
+        want.sum += weight;
+        for (int d = 0; d < v.features(); d++)
+            want.features[size_t(d)] += weight * v.at(keys[i], d);
+    }
+    return want;
+}
+
+// `got` is a row of a partial result; scores of up to 20 cost 20 times a rounding.
+inline void expect_row(const WantedRow &want, const float *got, const lac_variant &v,
+                       const std::string &where) {
+    const int padded = v.value_planes * v.plane;
+    EXPECT_NEAR(got[padded], want.max, want.sum == 0 ? 1e31 : 2e-5) << where;
+    EXPECT_NEAR(got[padded + 1], want.sum, 2e-5 * want.sum) << where;
+    for (int d = 0; d < v.value_dim; d++)
+        ASSERT_NEAR(got[d], want.features[size_t(d)], 5e-5 * want.sum) << where << " feature " << d;
+    for (int d = v.value_dim; d < padded; d++) ASSERT_EQ(got[d], 0.0f) << where << " feature " << d;
+}
+
+// Every kernel for any pattern on every tier that runs here.
+class ListedKeys : public testing::TestWithParam<std::tuple<int, std::string>> {
+protected:
+    static const lac_variant &variant() {
+        const lac_kernel_entry &e = lac_kernels.kernels[std::get<0>(GetParam())];
+        return *find_kernel(e, std::get<1>(GetParam())).variant;
+    }
+};
+
+inline std::vector<int> kernels_for_any_pattern() {
+    std::vector<int> chosen;
+    for (int i = 0; i < lac_bundle_kernel_count(&lac_kernels); i++)
+        if (!lac_kernels.kernels[i].pattern) chosen.push_back(i);
+    return chosen;
+}
+
+inline std::string listed_name(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
+    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
+           std::get<1>(info.param);
+}
+
+}  // namespace lacuna

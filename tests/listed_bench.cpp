@@ -1,0 +1,140 @@
+// How near gather, gather_row and pairs come to the multiply-add units' peak: 256 keys a tile,
+// listed at random out of 4,096, one thread, each call another list. Not a test: numbers to read.
+//
+// Rows of K and V lie at a chosen distance from a cache line: vectors that cross lines cost
+// gather_row a quarter, and the allocator would choose anew for every tier. The peak is the best of
+// many probes: a slow one makes every ratio look better.
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <random>
+#include <vector>
+
+#include "bench/peak.h"
+#include "runtime/bundle.h"
+
+extern "C" const lac_bundle lac_kernels;
+
+namespace lacuna {
+namespace {
+
+constexpr int kTokens = 4096, kKeys = 256, kLists = 512;
+
+// Random floats that begin so many bytes behind the start of a cache line.
+class Floats {
+public:
+    Floats(size_t count, unsigned seed, int offset) : memory_(count + 32) {
+        std::mt19937 random(seed);
+        std::normal_distribution<float> normal;
+        const size_t past = reinterpret_cast<uintptr_t>(memory_.data()) % 64;
+        first_ = memory_.data() + (64 - past + size_t(offset)) / sizeof(float);
+        for (size_t i = 0; i < count; i++) first_[i] = normal(random);
+    }
+    float *data() const { return first_; }
+
+private:
+    std::vector<float> memory_;
+    float *first_;
+};
+
+// One head's tensors, and lists of ascending keys.
+class Bench {
+public:
+    Bench(const lac_variant &variant, int offset)
+        : v_(variant),
+          offset_(offset),
+          queries_(size_t(v_.tile_rows) * v_.head_dim, 1, 0),
+          keys_(size_t(kTokens) * v_.head_dim, 2, offset),
+          values_(size_t(kTokens) * v_.value_dim, 3, offset),
+          out_(size_t(v_.fold_items) * v_.tile_rows * v_.partial_row, 4, 0),
+          words_(size_t(v_.chunk) * v_.tile_rows, ~0u),
+          lists_(size_t(kLists) * kKeys) {
+        std::vector<int32_t> all(kTokens);
+        for (int i = 0; i < kTokens; i++) all[size_t(i)] = i;
+        std::mt19937 random(4);
+        for (int i = 0; i < kLists; i++) {
+            const auto list = lists_.begin() + long(i) * kKeys;
+            std::sample(all.begin(), all.end(), list, kKeys, random);
+        }
+    }
+
+    void gather(GatherFn kernel, int rows, int list) {
+        const int per_item = v_.chunk * v_.panel_keys;
+        for (int first = 0; first < kKeys; first += per_item) {
+            const int slots = std::min(kKeys - first, per_item) / v_.panel_keys;
+            View<3> queries(queries_.data(), Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
+                            Dim{1, rows * v_.head_dim});
+            View<2> keys(keys_.data(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
+            View<2> values(values_.data(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
+            View<3> tokens(&lists_[size_t(list) * kKeys + first], Dim{v_.panel_keys, 1},
+                           Dim{slots, v_.panel_keys}, Dim{1, per_item});
+            View<1> tiles(&zero_, Dim{1, 1});
+            View<2> edges(&zero_, Dim{0, 1}, Dim{1, v_.chunk});
+            View<3> words(words_.data(), Dim{rows, 1}, Dim{0, v_.tile_rows},
+                          Dim{1, v_.chunk * v_.tile_rows});
+            View<3> out(out_.data(), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
+                        Dim{1, v_.tile_rows * v_.partial_row});
+            kernel(&queries, &keys, &values, &tokens, &tiles, &edges, slots, 0, 0, false, &words,
+                   &out);
+        }
+    }
+
+    void pairs(int list) {
+        const std::vector<int32_t> row(kKeys, 0);
+        View<2> queries(queries_.data(), Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
+        View<2> keys(keys_.data(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
+        View<2> values(values_.data(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
+        View<1> rows(row.data(), Dim{kKeys, 1});
+        View<1> tokens(&lists_[size_t(list) * kKeys], Dim{kKeys, 1});
+        View<2> out(out_.data(), Dim{v_.partial_row, 1}, Dim{1, v_.partial_row});
+        v_.pairs(&queries, &keys, &values, &rows, &tokens, kKeys, 0, &out);
+    }
+
+    // GFLOP/s of the best of some rounds over all lists.
+    template <class Call>
+    double rate(int rows, Call call) {
+        double best = 1e9;
+        for (int round = 0; round < 12; round++) {
+            const auto start = std::chrono::steady_clock::now();
+            for (int list = 0; list < kLists; list++) call(list);
+            const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+            best = std::min(best, took.count());
+        }
+        const double flops = 2.0 * (v_.head_dim + v_.value_dim) * kKeys * rows * kLists;
+        return flops / best / 1e9;
+    }
+
+    void run(const char *name, double peak) {
+        const int rows = v_.tile_rows;
+        const double tile = rate(rows, [&](int i) { gather(v_.gather, rows, i); });
+        const double row = rate(1, [&](int i) { gather(v_.gather_row, 1, i); });
+        const double flat = rate(1, [&](int i) { pairs(i); });
+        printf("%-21s %-11s line+%-2d gather %.3f  gather_row %.3f  pairs %.3f  of %.1f GFLOP/s\n",
+               name, v_.tier, offset_, tile / peak, row / peak, flat / peak, peak);
+    }
+
+private:
+    const lac_variant &v_;
+    int offset_;
+    Floats queries_, keys_, values_, out_;
+    std::vector<uint32_t> words_;
+    std::vector<int32_t> lists_;
+    int32_t zero_ = 0;
+};
+
+}  // namespace
+}  // namespace lacuna
+
+int main() {
+    for (int i = 0; i < lac_kernels.kernel_count; i++) {
+        const lac_kernel_entry &kernel = lac_kernels.kernels[i];
+        for (int t = 0; t < kernel.variant_count; t++) {
+            const lac_variant &v = kernel.variants[t];
+            double peak = 0;
+            for (int probe = 0; v.gather && probe < 8; probe++)
+                peak = std::max(peak, lacuna::fma_peak_gflops(v.tier, 1));
+            if (peak == 0) continue;
+            for (const int offset : {0, 16}) lacuna::Bench(v, offset).run(kernel.name, peak);
+        }
+    }
+}
