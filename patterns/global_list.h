@@ -17,10 +17,10 @@ struct GlobalList : PlainAtom {
     }
     static Maybe attends(const lac_atom &, const Pair<Span> &p) {
         const Indices globals = p.in.globals();
-        const Maybe rows = p.in.global_rows == GlobalRows::kAll    ? Maybe{true, false}
-                           : p.in.global_rows == GlobalRows::kNone ? Maybe{false, true}
-                                                                   : globals.among(p.q.lo, p.q.hi);
-        return rows || globals.among(p.k.lo, p.k.hi);
+        if (p.in.global_rows == GlobalRows::kAll) return {true, false};
+        const Maybe columns = globals.among(p.k.lo, p.k.hi);
+        if (p.in.global_rows == GlobalRows::kNone) return columns;
+        return globals.among(p.q.lo, p.q.hi) || columns;
     }
     static Bits attends(const lac_atom &, const Pair<Lanes> &p) {
         const Indices globals = p.in.globals();

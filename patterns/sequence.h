@@ -54,8 +54,8 @@ struct Sequence {
     // Which of the caller's lists serves a query head.
     int64_t list_of(int64_t head) const {
         const int64_t b = lists->batch == 1 ? 0 : index;
-        const int64_t h = lists->heads == 1 ? 0 : lists->heads == heads ? head : head / group_heads;
-        return b * lists->heads + h;
+        if (lists->heads == 1) return b;
+        return b * lists->heads + (lists->heads == heads ? head : head / group_heads);
     }
     Indices row(int64_t head, int64_t r) const {
         if (!lists || !lists->starts || r < 0 || r >= lists->rows) return {};

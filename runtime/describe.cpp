@@ -57,9 +57,9 @@ int64_t tile_cost(const lac_variant &v, int64_t panels) {
 }
 // Of causal tiles 1, 2, 3, … of dense order, half a panel of each in vain.
 int64_t dense_cost(const lac_variant &v, int64_t rows) {
-    const int64_t tiles = ceil_div(rows, v.tile_rows), square = v.tile_rows * v.tile_rows;
-    return tiles * (v.tile_pairs + v.panel_keys * v.tile_rows / 2) +
-           tiles * (tiles + 1) / 2 * square;
+    const int64_t tile_rows = v.tile_rows, square = tile_rows * tile_rows;
+    const int64_t tiles = ceil_div(rows, tile_rows);
+    return tiles * (v.tile_pairs + v.panel_keys * tile_rows / 2) + tiles * (tiles + 1) / 2 * square;
 }
 
 // Rows of a residue class lie far apart: in a short sequence a tile holds few of them, and dense

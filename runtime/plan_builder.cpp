@@ -156,7 +156,8 @@ int64_t PlanBuilder::row_number(const RowTile &tile) const {
 // Tiles of the class that begins with `tile`'s first row.
 void PlanBuilder::add_head_tiles(RowTile tile, int64_t end) {
     const Group &g = plan_.group[tile.group];
-    const int64_t tile_rows = plan_.variant->tile_rows, list_rows = g.list_tokens * g.row_heads;
+    const int64_t tile_rows = plan_.variant->tile_rows;
+    const int64_t list_rows = int64_t{g.list_tokens} * g.row_heads;
     TileRowCursor next(plan_, tile, {});
     while (next.position() < end) {
         tile.position = next.position();
@@ -183,7 +184,7 @@ int64_t PlanBuilder::dense_order_end() const {
 
 void PlanBuilder::add_dense_order(int64_t first, int64_t end) {
     for (int64_t at = first; at < end;) {
-        const int64_t tokens = kBlockTiles * plan_.variant->tile_rows;
+        const int64_t tokens = int64_t{kBlockTiles} * plan_.variant->tile_rows;
         const int64_t next = smaller((at / tokens + 1) * tokens, end), tiles = count_.tiles;
         add_class_tiles(plan_.group_count, at, next);
         if (count_.tiles > tiles)

@@ -34,6 +34,7 @@ private:
 
     // plan_scan.cpp: the panels of a tile
     void add_segment_runs(int32_t segment);
+    void add_panel_runs(int32_t segment);
     void add_list_runs(int32_t segment);
     void add_pair_run(int32_t segment);
     void scan(int32_t segment, int64_t first, int64_t end);

@@ -5,9 +5,15 @@
 namespace lacuna {
 
 void PlanBuilder::add_segment_runs(int32_t segment) {
+    switch (plan_.segment[segment].source) {
+        case Source::kPanels: add_panel_runs(segment); break;
+        case Source::kList: add_list_runs(segment); break;
+        case Source::kPairs: add_pair_run(segment); break;
+    }
+}
+
+void PlanBuilder::add_panel_runs(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
-    if (info.source == Source::kList) return add_list_runs(segment);
-    if (info.source == Source::kPairs) return add_pair_run(segment);
     const int64_t n = layout_.k_tokens;
     KeyRanges keys = KeyRanges::one(0, n);
     if (info.atom != kWhole)

@@ -91,8 +91,7 @@ lac_status validate_reach(const lac_plan &plan, const Call &c) {
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
     for (int32_t g = 0; g < plan.group_count; g++)
         stride = larger<int64_t>(stride, plan.group[g].row_stride);
-    int64_t keys =
-        smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
+    auto keys = smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
     // Listed keys are reached from the first one.
     if (plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs)) keys = plan.k_tokens;
     // Rows of a tile of global tokens lie anywhere.
@@ -227,7 +226,7 @@ lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &s
     if (lac_status s = validate_tensor(q, LAC_F32, shape.batch, rows); s != LAC_OK) return s;
     if (lac_status s = validate_tensor(k, LAC_F32, shape.batch, keys); s != LAC_OK) return s;
     constexpr int64_t limit = kMaxElements * static_cast<int64_t>(sizeof(float));
-    const int64_t call_keys = smaller<int64_t>(larger(block, kSummaryKeys), shape.k_tokens);
+    const auto call_keys = smaller<int64_t>(larger(block, kSummaryKeys), shape.k_tokens);
     if (magnitude(k->token_stride) > limit / (call_keys + 1) ||
         magnitude(q->token_stride) > limit / 2 / (kRouteTokens + 1) ||
         magnitude(q->head_stride) > limit / 2 / (shape.heads / shape.kv_heads + 1))

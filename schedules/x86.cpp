@@ -70,6 +70,55 @@ void dots_by_key(PartialStages &s, int lanes) {
     s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
 }
 
+void softmax(PartialStages &s, const Var &block, int lanes) {
+    s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
+    s.lane_max.update()
+        .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
+        .vectorize(s.l, lanes)
+        .unroll(s.l)
+        .unroll(s.panel_lanes.x);
+    s.row_max.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
+    s.weight.compute_at(s.out, block)
+        .store_in(MemoryType::Stack)
+        .bound_storage(s.kj, s.format.chunk + 1)
+        .vectorize(s.ki, lanes)
+        .unroll(s.ki)
+        .specialize(s.finite_scores);
+    s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
+    s.lane_sum.update()
+        .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
+        .vectorize(s.l, lanes)
+        .unroll(s.l)
+        .unroll(s.sum_lanes.x);
+    s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
+}
+
+void products(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
+    Var in_block("in_block");
+    const int planes = planes_at_once(s, tile);
+    s.attended.compute_at(s.out, block)
+        .split(s.plane, s.plane, in_block, planes)
+        .reorder(s.x, in_block, s.r, s.plane)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(in_block)
+        .unroll(s.r);
+    s.product.compute_at(s.attended, s.plane)
+        .bound_extent(s.plane, planes)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(s.plane)
+        .unroll(s.r);
+    s.product.update()
+        .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(s.plane)
+        .unroll(s.r)
+        .unroll(s.each_key.x, tile.value_unroll)
+        .specialize(s.finite_values);
+}
+
 // The scores of all rows of a tile are computed panel by panel, so that a K panel is read from L2
 // once and from L1 for the tile's other rows. Softmax and P·V then run over a few rows at a time:
 // their weights stay in L1 beside one plane of V.
@@ -95,51 +144,8 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
     else
         dots_by_panel(s, row_block, tile, lanes);
 
-    Var block = row_block;
-    s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
-    s.lane_max.update()
-        .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
-        .vectorize(s.l, lanes)
-        .unroll(s.l)
-        .unroll(s.panel_lanes.x);
-    s.row_max.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
-    s.weight.compute_at(s.out, block)
-        .store_in(MemoryType::Stack)
-        .bound_storage(s.kj, slots)
-        .vectorize(s.ki, lanes)
-        .unroll(s.ki)
-        .specialize(s.finite_scores);
-    s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
-    s.lane_sum.update()
-        .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
-        .vectorize(s.l, lanes)
-        .unroll(s.l)
-        .unroll(s.sum_lanes.x);
-    s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
-
-    Var in_block("in_block");
-    const int planes = planes_at_once(s, tile);
-    s.attended.compute_at(s.out, block)
-        .split(s.plane, s.plane, in_block, planes)
-        .reorder(s.x, in_block, s.r, s.plane)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
-        .unroll(in_block)
-        .unroll(s.r);
-    s.product.compute_at(s.attended, s.plane)
-        .bound_extent(s.plane, planes)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
-        .unroll(s.plane)
-        .unroll(s.r);
-    s.product.update()
-        .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
-        .unroll(s.plane)
-        .unroll(s.r)
-        .unroll(s.each_key.x, tile.value_unroll)
-        .specialize(s.finite_values);
+    softmax(s, row_block, lanes);
+    products(s, row_block, tile, lanes);
 }
 
 // A panel's rows of K are read along features and written key by key: the compiler transposes 4 by

@@ -55,7 +55,8 @@ void add_row(Random &random, int limit, int most, std::vector<int32_t> &row) {
 Arrays plausible(Random &random, const lac_pattern &p, const lac_shape &s) {
     Arrays a{};
     a.batch = below(random, 2) ? 1 : s.batch;
-    a.heads = below(random, 2) ? 1 : below(random, 2) ? s.kv_heads : s.heads;
+    const int32_t heads[] = {1, s.kv_heads, s.heads};
+    a.heads = heads[below(random, 3)];
     a.starts.push_back(0);
     if (const lac_atom *reader = row_reader(p)) {
         const ListShape want = list_shape_of(*reader, s.q_tokens, s.k_tokens);
@@ -126,12 +127,12 @@ private:
         if (starts.empty()) return ascends(a_.globals.data(), a_.global_count, s_.k_tokens);
         if (starts[0] < 0) return false;
         for (int b = 0; b < s_.batch; b++) {
-            const size_t i = static_cast<size_t>(b);
+            const auto i = static_cast<size_t>(b);
             if (starts[i + 1] < starts[i]) return false;
         }
         if (starts.back() > a_.global_count) return false;
         for (int b = 0; b < s_.batch; b++) {
-            const size_t i = static_cast<size_t>(b);
+            const auto i = static_cast<size_t>(b);
             if (!ascends(a_.globals.data() + starts[i], starts[i + 1] - starts[i], s_.k_tokens))
                 return false;
         }
@@ -288,7 +289,7 @@ TEST(FuzzListsDeathTest, KernelsReportAStrayRow) {
         GTEST_SKIP() << "this CPU has no AVX2";
     const auto stray = [&] {
         const lac_variant &v = *kernel.variant;
-        std::vector<float> keys(8 * kHeadDim), packed(1 << 14);
+        std::vector<float> keys(size_t{8} * kHeadDim), packed(1 << 14);
         std::vector<uint8_t> flags(4);
         View<2> from(keys.data(), Dim{kHeadDim, 1}, Dim{9, kHeadDim});
         View<3> to(packed.data(), Dim{v.panel_keys, 1}, Dim{kHeadDim, v.panel_keys},

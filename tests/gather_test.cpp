@@ -33,7 +33,7 @@ public:
           q(rows_ * n.items, v.head_dim, 2 / std::sqrt(float(v.head_dim)), n.flush, n.seed),
           k(kTokens, v.head_dim, 1, n.flush, n.seed + 1),
           v(kTokens, v.value_dim, 1, n.flush, n.seed + 2),
-          tokens_(((n.items - 1) * v.chunk + slots_) * v.panel_keys * sizeof(int32_t), n.flush) {
+          tokens_(sizeof(int32_t) * ((n.items - 1) * v.chunk + slots_) * v.panel_keys, n.flush) {
         std::vector<int32_t> all(kTokens);
         for (int i = 0; i < kTokens; i++) all[size_t(i)] = i;
         for (int item = 0; item < n.items; item++) {
@@ -177,10 +177,16 @@ private:
     std::vector<uint32_t> words_;
 };
 
+uint32_t bits_of(float x) {
+    uint32_t bits = 0;
+    std::memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
 void expect_same(const std::vector<float> &a, const std::vector<float> &b) {
     ASSERT_EQ(a.size(), b.size());
     for (size_t i = 0; i < a.size(); i++)
-        ASSERT_EQ(std::memcmp(&a[i], &b[i], sizeof(float)), 0) << i << ": " << a[i] << " " << b[i];
+        ASSERT_EQ(bits_of(a[i]), bits_of(b[i])) << i << ": " << a[i] << " " << b[i];
 }
 
 TEST_P(ListedKeys, GatherAgreesWithFloat64) {
