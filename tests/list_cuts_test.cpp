@@ -1,0 +1,113 @@
+// Patterns that read lists give a row the same bits whatever the threads and the cut of the call.
+#include <gtest/gtest.h>
+
+#include "tests/planned.h"
+
+namespace lacuna {
+namespace {
+
+constexpr int kTile = 16;  // pieces end where tiles of topk do
+
+const char *const kPatterns[] = {"mask:csr",
+                                 "mask:csr+window:9",
+                                 "mask:blocks,16+sink:3",
+                                 "mask:pairs",
+                                 "every:7+mask:pairs",
+                                 "topk:40,tile=16",
+                                 "topk:64,tile=8,block=8+strided:5",
+                                 "bidi/global:list+mask:csr+local:4,2",
+                                 "heads(0-1=mask:csr|2-3=strided:5)+global:list"};
+
+const lac_kernel_entry &general_kernel() {
+    for (int i = 0; i < lac_kernels.kernel_count; i++)
+        if (!lac_kernels.kernels[i].pattern && lac_kernels.kernels[i].head_dim == 64)
+            return lac_kernels.kernels[i];
+    throw std::logic_error("no kernel for any pattern");
+}
+
+// The lists of a call, seen from its queries first…first+p.q_tokens-1, as those of `piece`.
+class PieceOfLists {
+public:
+    PieceOfLists(const Problem &p, const Problem &piece, int first) : lists_(*p.lists->get()) {
+        const lac_pattern pattern = parse(p.pattern);
+        if (const lac_atom *reader = row_reader(pattern)) {
+            const ListShape want = list_shape_of(*reader, piece.q_tokens, piece.k_tokens);
+            lists_.rows = static_cast<int32_t>(want.rows);
+            if (want.pairs)
+                cut_pairs(first, piece.q_tokens);
+            else if (want.rows < list_shape_of(*reader, p.q_tokens, p.k_tokens).rows)
+                lists_.starts += first / (want.chosen_for ? want.chosen_for : 1);
+        }
+        const lac_shape shape = piece.shape();
+        lac::check(lac_lists_check(&pattern, &shape, &lists_, nullptr));
+    }
+    const lac_lists &get() const { return lists_; }
+
+private:
+    void cut_pairs(int first, int count) {
+        const Indices all{lists_.queries, lists_.index_count};
+        starts_ = {all.place_of(first), all.place_of(first + count)};
+        queries_.assign(lists_.queries, lists_.queries + lists_.index_count);
+        for (int32_t &q : queries_) q -= first;
+        lists_.starts = starts_.data();
+        lists_.queries = queries_.data();
+    }
+    lac_lists lists_;
+    std::vector<int64_t> starts_;
+    std::vector<int32_t> queries_;
+};
+
+ResultBits in_pieces(const lac_kernel &kernel, const Problem &p, Tensors &t) {
+    clear_output(t);
+    int first = 0;
+    for (const int tiles : {1, 3, 2}) {
+        Problem piece = p;
+        piece.q_tokens = tiles * kTile;
+        piece.q_starts = {p.q_start(0) + first};
+        piece.lists = std::make_shared<RandomLists>(parse("global:list"), piece.shape(), 1, 1);
+        const PieceOfLists lists(p, piece, first);
+        piece.lists->lists() = lists.get();
+        Views v(t);
+        for (lac_tensor *rows : {&v.q, &v.out}) {
+            rows->data = static_cast<uint8_t *>(rows->data) + first * rows->token_stride;
+            rows->tokens = piece.q_tokens;
+        }
+        std::vector<float> log_sum_exp(static_cast<size_t>(p.heads) * piece.q_tokens);
+        v.log_sum_exp = log_sum_exp.data();
+        Planned(kernel, piece, {}).call(v);
+        for (int h = 0; h < p.heads; h++)
+            std::copy_n(&log_sum_exp[static_cast<size_t>(h) * piece.q_tokens], piece.q_tokens,
+                        &t.log_sum_exp[static_cast<size_t>(h) * p.q_tokens + first]);
+        first += piece.q_tokens;
+    }
+    return all_bits(t, p);
+}
+
+class ListCuts : public testing::TestWithParam<std::string> {};
+
+TEST_P(ListCuts, AndThreadsChangeNoBit) {
+    const lac_kernel kernel = find_kernel(general_kernel(), GetParam());
+    unsigned seed = 1;
+    for (const char *pattern : kPatterns) {
+        for (const int kv_heads : {2, 4}) {
+            Problem p;
+            p.pattern = pattern;
+            p.heads = 4;
+            p.kv_heads = kv_heads;
+            p.q_tokens = 6 * kTile;
+            p.k_tokens = 130;
+            p.seed = seed++;
+            give_lists(p, 1, false);
+            Tensors t(p);
+            const ResultBits want = result(kernel, p, t, {});
+            EXPECT_EQ(difference(result(kernel, p, t, {3, in_reverse, nullptr}), want), "")
+                << p.describe();
+            EXPECT_EQ(difference(in_pieces(kernel, p, t), want), "") << p.describe();
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, ListCuts, testing::ValuesIn(runnable_tiers()));
+
+}  // namespace
+}  // namespace lacuna
