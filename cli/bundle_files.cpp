@@ -30,7 +30,7 @@ std::string declarations(const BundleFunctions &functions) {
             types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
             types[f.partial.symbol] =
                 f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
-            for (const auto *gather : {&f.gather, &f.gather_row})
+            for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
                 if (*gather) types[(*gather)->symbol] = "GatherFn";
             if (f.pairs) types[f.pairs->symbol] = "PairsFn";
             types[f.fold.symbol] = "FoldFn";
@@ -62,7 +62,8 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     const auto named = [](const std::optional<Function> &f) {
         return f ? f->symbol : std::string("nullptr");
     };
-    row += named(f.gather) + ", " + named(f.gather_row) + ", " + named(f.pairs) + ", " +
+    row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.gather_row) + ", " +
+           named(f.pairs) + ", " + number(f.pairs ? tier.few.rows : 0) +
            number(f.pairs ? kPairsMost : 0);
     return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +
            named(f.route) + "},\n";

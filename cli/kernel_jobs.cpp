@@ -57,7 +57,7 @@ void compile(const Platform &platform, const Function &f, const fs::path &object
 std::vector<const Function *> VariantFunctions::all() const {
     std::vector<const Function *> list{&pack_queries, &pack_keys, &pack_values,
                                        &partial,      &fold,      &merge};
-    for (const auto *f : {&gather, &gather_row, &pairs, &summarise, &route})
+    for (const auto *f : {&gather, &gather_few, &gather_row, &pairs, &summarise, &route})
         if (*f) list.push_back(&**f);
     return list;
 }
@@ -102,6 +102,7 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {},
                          {},
                          {},
+                         {},
                          {}};
     if (kernel.pattern) {
         Params compiled = both;
@@ -111,7 +112,9 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     }
     all.gather = named("gather", "gather", both);
     all.pairs = named("pairs", "pairs", both);
-    both["single"] = "true";
+    both["rows"] = std::to_string(code.few.rows);
+    all.gather_few = named("gather_few", "gather", both);
+    both["rows"] = "1";
     all.gather_row = named("gather_row", "gather", both);
     all.summarise = for_head("summarise", source);
     all.route = for_head("route", {{"queries.type", type}});

@@ -24,7 +24,7 @@ struct Function {
 struct VariantFunctions {
     Function pack_queries, pack_keys, pack_values, partial, fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
-    std::optional<Function> gather, gather_row, pairs, summarise, route;
+    std::optional<Function> gather, gather_few, gather_row, pairs, summarise, route;
     std::vector<const Function *> all() const;
 };
 

@@ -20,7 +20,7 @@ class Gather : public Kernel<Gather> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
     GeneratorParam<int> value_dim{"value_dim", 64};
-    GeneratorParam<bool> single{"single", false};  // tiles of one row
+    GeneratorParam<int> rows{"rows", 0};  // of a tile: the tier's (0), its few, or 1
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 2>> keys{"keys"};
     Input<Buffer<void, 2>> values{"values"};
@@ -46,7 +46,7 @@ public:
         in.softcap = softcap;
         in.keep = keep_by_words(words);
         GatherStages s;
-        gather(s, {keys, values, tokens, keys.dim(1).extent(), careful, single}, in, head_dim,
+        gather(s, {keys, values, tokens, keys.dim(1).extent(), careful, rows == 1}, in, head_dim,
                value_dim, f);
         out = s.out;
         constrain(f);
@@ -54,13 +54,16 @@ public:
     }
 
 private:
-    const Tile &tile() const { return single ? tier().single : tier().tile; }
+    const Tile &tile() const {
+        if (rows == 1) return tier().single;
+        return rows == tier().few.rows ? tier().few : tier().tile;
+    }
 
-    // A single row takes the places of a tile's first.
+    // Few rows take the places of a tile's first.
     void constrain(const Format &f) {
-        const int rows = tile().rows, tile_rows = tier().tile.rows;
+        const int used = tile().rows, tile_rows = tier().tile.rows;
         fix(queries, 0, head_dim, 1);
-        fix(queries, 1, rows, head_dim);
+        fix(queries, 1, used, head_dim);
         queries.dim(2).set_min(0);
         fix_rows(keys, head_dim);
         fix_rows(values, value_dim);
@@ -70,9 +73,9 @@ private:
         start_at_zero(tiles);
         start_at_zero(edges);
         start_at_zero(words);
-        fix(words, 0, rows, 1);
+        fix(words, 0, used, 1);
         words.dim(1).set_stride(tile_rows);
-        fix_parts(out, rows, tile_rows, value_dim, f);
+        fix_parts(out, used, tile_rows, value_dim, f);
     }
 };
 

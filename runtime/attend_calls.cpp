@@ -81,9 +81,16 @@ bool TileAttention::careful_lists(const Batch &batch) const {
 }
 
 void TileAttention::gather(const Batch &batch) {
+    // By the rows that share a list, not by those of this tile: a cut tile gives the same bits.
     const Group &g = plan_.group[tile_.group];
-    const bool single = g.list_tokens * g.row_heads == 1;
-    const int32_t rows = single ? 1 : v_.tile_rows;
+    const int32_t shared = g.list_tokens * g.row_heads;
+    const bool few = shared > 0 && shared <= v_.few_rows;
+    GatherFn kernel = few ? v_.gather_few : v_.gather;
+    int32_t rows = few ? v_.few_rows : v_.tile_rows;
+    if (shared == 1) {
+        kernel = v_.gather_row;
+        rows = 1;
+    }
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<2> keys(key_rows(call_.k), Dim{v_.head_dim, 1}, key_dim(call_.k));
@@ -96,9 +103,8 @@ void TileAttention::gather(const Batch &batch) {
                   Dim{batch.items, v_.chunk * v_.tile_rows});
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
-    (single ? v_.gather_row : v_.gather)(&queries, &keys, &values, &tokens, &tiles, &edges,
-                                         batch.slots, batch.edges, call_.softcap,
-                                         careful_lists(batch), &words, &out);
+    kernel(&queries, &keys, &values, &tokens, &tiles, &edges, batch.slots, batch.edges,
+           call_.softcap, careful_lists(batch), &words, &out);
 }
 
 void TileAttention::pairs(const Batch &batch) {

@@ -66,9 +66,11 @@ struct lac_variant {
     lacuna::PackFn pack_keys, pack_values;
     lacuna::PartialWordsFn partial_words;      // null when pattern is set
     lacuna::PartialPatternFn partial_pattern;  // null when pattern is null
-    lacuna::GatherFn gather, gather_row;       // a tile's rows; a single one. Null with a pattern
-    lacuna::PairsFn pairs;                     // null with a pattern
-    int32_t pairs_most;                        // of one call
+    // A tile's rows, at most few_rows, a single one. Null with a pattern, as pairs.
+    lacuna::GatherFn gather, gather_few, gather_row;
+    lacuna::PairsFn pairs;
+    int32_t few_rows;
+    int32_t pairs_most;  // of one call
     lacuna::FoldFn fold;
     lacuna::MergeFn merge;
     lacuna::SummariseFn summarise;  // null with a pattern

@@ -19,6 +19,7 @@ const std::vector<Tier> kX86Tiers = {
      &kX86Schedule,
      {16, 15, 32, 16, 300},
      {16, 16, 8, 2, 4, 1},
+     {4, 4, 4, 2, 2, 2},
      {1, 1, 1, 4, 4, 4}},
     {"avx512",
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C, Target::AVX512,
@@ -28,6 +29,7 @@ const std::vector<Tier> kX86Tiers = {
      &kX86Schedule,
      {16, 15, 32, 16, 300},
      {16, 16, 8, 2, 4, 1},
+     {4, 4, 4, 2, 2, 2},
      {1, 1, 1, 4, 4, 4}},
     {"avx2",
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C},
@@ -36,6 +38,7 @@ const std::vector<Tier> kX86Tiers = {
      &kX86Schedule,
      {16, 20, 16, 8, 300},
      {12, 6, 6, 1, 2, 1},
+     {4, 4, 4, 1, 2, 1},
      {1, 1, 1, 4, 4, 4}},
     // Without FMA the optimiser reassociates unrolled sums, and kernels would differ in last bits.
     {"sse41",
@@ -45,6 +48,7 @@ const std::vector<Tier> kX86Tiers = {
      &kX86Schedule,
      {8, 31, 8, 4, 300},
      {16, 4, 4, 1, 1, 1},
+     {4, 4, 4, 1, 1, 1},
      {1, 1, 1, 1, 1, 4}},
     // avx2 with every access checked: to link with -fsanitize=address, for tests.
     {"asan",
@@ -54,6 +58,7 @@ const std::vector<Tier> kX86Tiers = {
      &kX86Schedule,
      {16, 20, 16, 8, 300},
      {12, 6, 6, 1, 2, 1},
+     {4, 4, 4, 1, 2, 1},
      {1, 1, 1, 4, 4, 4},
      true},
     {"generic",
@@ -63,6 +68,7 @@ const std::vector<Tier> kX86Tiers = {
      &kGenericSchedule,
      {8, 15, 4, 4, 0},
      {4, 1, 1, 1, 1, 1},
+     {2, 1, 1, 1, 1, 1},
      {1, 1, 1, 1, 1, 1},
      true},
 };

@@ -18,6 +18,7 @@ struct Tier {
     const Schedule *schedule;
     Format format;
     Tile tile;
+    Tile few;     // of kernels for a few rows: the query heads that share a KV head, and a list
     Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
     bool on_request = false;  // generated only when --tiers names it
 };

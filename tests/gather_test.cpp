@@ -23,12 +23,11 @@ class Batch {
 public:
     static constexpr int kTokens = 700;
 
-    Batch(const lac_variant &v, bool single, const Sizes &n)
+    Batch(const lac_variant &v, int rows, const Sizes &n)
         : v_(v),
-          single_(single),
           n_(n),
           slots_((n.keys + v.panel_keys - 1) / v.panel_keys),
-          rows_(single ? 1 : v.tile_rows),
+          rows_(rows),
           random_(n.seed),
           q(rows_ * n.items, v.head_dim, 2 / std::sqrt(float(v.head_dim)), n.flush, n.seed),
           k(kTokens, v.head_dim, 1, n.flush, n.seed + 1),
@@ -156,14 +155,17 @@ private:
             v_.partial_words(&q_view, packed_keys, packed_values, &panel_view, &tile_view,
                              &edge_view, slots_, edge_count, n_.softcap, careful, &words, &parts);
         else
-            (single_ ? v_.gather_row : v_.gather)(&q_view, &k_rows, &v_rows, &listed, &tile_view,
-                                                  &edge_view, slots_, edge_count, n_.softcap,
-                                                  careful, &words, &parts);
+            gather()(&q_view, &k_rows, &v_rows, &listed, &tile_view, &edge_view, slots_, edge_count,
+                     n_.softcap, careful, &words, &parts);
         return out;
     }
 
+    GatherFn gather() const {
+        if (rows_ == 1) return v_.gather_row;
+        return rows_ == v_.few_rows ? v_.gather_few : v_.gather;
+    }
+
     const lac_variant &v_;
-    bool single_;
     Sizes n_;
     int slots_, rows_;
     std::mt19937 random_;
@@ -194,7 +196,7 @@ TEST_P(ListedKeys, GatherAgreesWithFloat64) {
     const int most = v.panel_keys * v.chunk;
     unsigned seed = 1;
     for (const int keys : {1, 5, v.panel_keys, v.panel_keys + 1, 3 * v.panel_keys - 1, most}) {
-        for (const bool single : {false, true}) {
+        for (const int rows : {v.tile_rows, v.few_rows, 1}) {
             for (const bool masked : {false, true}) {
                 Sizes n;
                 n.items = 1 + int(seed) % 3;
@@ -203,7 +205,7 @@ TEST_P(ListedKeys, GatherAgreesWithFloat64) {
                 n.softcap = seed % 4 == 3 ? 5.0f : 0.0f;
                 n.flush = seed % 2 ? Flush::kFront : Flush::kBack;
                 n.seed = seed++;
-                Batch batch(v, single, n);
+                Batch batch(v, rows, n);
                 batch.expect_right(batch.run(seed % 5 == 0));
             }
         }
@@ -216,16 +218,29 @@ TEST_P(ListedKeys, GatherGivesTheBitsOfPackedKeys) {
         Sizes n;
         n.keys = keys;
         n.contiguous = n.masked = true;
-        Batch batch(variant(), false, n);
+        Batch batch(variant(), variant().tile_rows, n);
         expect_same(batch.run(false), batch.run_packed(false));
     }
 }
 
+// Nor does it matter how many rows share a tile, but for a single one.
+TEST_P(ListedKeys, FewRowsGiveTheBitsOfMany) {
+    const lac_variant &v = variant();
+    Sizes n;
+    n.keys = v.panel_keys * 3 + 5;
+    n.masked = false;
+    const std::vector<float> many = Batch(v, v.tile_rows, n).run(false);
+    std::vector<float> few = Batch(v, v.few_rows, n).run(false);
+    few.resize(static_cast<size_t>(v.few_rows) * v.partial_row);
+    expect_same(few, {many.begin(), many.begin() + static_cast<ptrdiff_t>(few.size())});
+}
+
 TEST_P(ListedKeys, MaskedPoisonChangesNoBit) {
-    for (const bool single : {false, true}) {
+    const lac_variant &v = variant();
+    for (const int rows : {v.tile_rows, v.few_rows, 1}) {
         Sizes n;
         n.keys = variant().panel_keys * 2 + 3;
-        Batch batch(variant(), single, n);
+        Batch batch(v, rows, n);
         batch.mask(2, false);
         const std::vector<float> clean = batch.run(true);
         expect_same(clean, batch.run(false));
@@ -241,7 +256,7 @@ TEST_P(ListedKeys, KeptPoisonReachesOnlyRowsThatKeepIt) {
     for (const float poison : {kNan, kInf, -kInf}) {
         Sizes n;
         n.keys = variant().panel_keys + 4;
-        Batch batch(variant(), false, n);
+        Batch batch(variant(), variant().tile_rows, n);
         batch.mask(1, true);
         const std::vector<float> clean = batch.run(false);
         const int32_t bad = batch.token(0, 1);
