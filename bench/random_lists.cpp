@@ -27,12 +27,12 @@ public:
         for (int32_t h = 0; h < wanted_.heads; h++) {
             if (want_.pairs) {
                 for (int64_t q = 0; q < shape_.q_tokens; q++)
-                    add_row(start_ + q, [&](int64_t key) { lists.add_pair(q, key); });
+                    add_row(q, start_ + q, [&](int64_t key) { lists.add_pair(q, key); });
                 lists.end_row();
                 continue;
             }
             for (int64_t row = 0; row < want_.rows; row++) {
-                add_row(last_position(row), [&](int64_t index) { lists.add(index); });
+                add_row(row, last_position(row), [&](int64_t index) { lists.add(index); });
                 lists.end_row();
             }
         }
@@ -51,7 +51,7 @@ private:
     }
 
     template <class Add>
-    void add_row(int64_t position, Add add) {
+    void add_row(int64_t row, int64_t position, Add add) {
         const int64_t keys = pattern_.bidi && position >= 0
                                  ? shape_.k_tokens
                                  : std::min<int64_t>(position + 1, shape_.k_tokens);
@@ -59,7 +59,7 @@ private:
         if (limit == 0) return;
         const int64_t run =
             wanted_.clustered ? std::max<int64_t>(kClusterKeys / want_.block, 1) : 1;
-        int64_t left = count(limit);
+        int64_t left = count(row, limit);
         // The last run takes the rest as well, so that any choice has enough.
         const int64_t runs = std::max<int64_t>(limit / run, 1);
         choose(runs, ceil_div(left, run), [&](int64_t chosen) {
@@ -69,8 +69,11 @@ private:
         });
     }
 
-    int64_t count(int64_t limit) const {
-        if (want_.chosen_for > 0) return std::min(TopK::best(atom_), limit);
+    int64_t count(int64_t row, int64_t limit) const {
+        if (want_.chosen_for > 0) {
+            const bool more = wanted_.overshoot > 0 && row % kOvershootRows == 0;
+            return std::min(more ? wanted_.overshoot : TopK::best(atom_), limit);
+        }
         const double share = wanted_.density.value_or(1) * static_cast<double>(limit);
         return std::clamp<int64_t>(std::llround(share), 1, limit);
     }
@@ -97,14 +100,18 @@ private:
 
 }  // namespace
 
+void spread_globals(int32_t count, const lac_pattern &pattern, const lac_shape &shape,
+                    Lists &lists) {
+    if (!reads_globals(pattern)) return;
+    std::vector<int32_t> positions;
+    for (int64_t i = 0; i < count; i++)
+        positions.push_back(static_cast<int32_t>(i * shape.k_tokens / count));
+    lists.set_globals(std::move(positions));
+}
+
 void make_random_lists(const ListRecipe &wanted, const lac_pattern &pattern, const lac_shape &shape,
                        Lists &lists) {
-    if (reads_globals(pattern)) {
-        std::vector<int32_t> positions;
-        for (int64_t i = 0; i < wanted.globals; i++)
-            positions.push_back(static_cast<int32_t>(i * shape.k_tokens / wanted.globals));
-        lists.set_globals(std::move(positions));
-    }
+    spread_globals(wanted.globals, pattern, shape, lists);
     if (row_reader(pattern)) Rows(wanted, pattern, shape).add_to(lists);
     lac_list_error error{};
     lac::check(lists.check(pattern, shape, error));

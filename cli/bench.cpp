@@ -6,11 +6,8 @@
 #include <iostream>
 #include <memory>
 #include <nlohmann/json.hpp>
-#include <random>
 
-#include "bench/peak.h"
-#include "cli/bench_lists.h"
-#include "cli/bench_report.h"
+#include "cli/bench_case.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/files.h"
@@ -65,65 +62,15 @@ std::vector<ProblemSize> sizes_of(const Options &o) {
     return sizes;
 }
 
-std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator) {
-    std::normal_distribution<float> distribution;
-    std::vector<float> numbers(static_cast<size_t>(count));
-    for (float &x : numbers) x = distribution(generator);
-    return numbers;
-}
-
-struct RandomTensors {
-    explicit RandomTensors(const ProblemSize &s)
-        : generator(1),
-          q(normal_numbers(s.rows() * s.head_dim, generator)),
-          k(normal_numbers(s.kv_rows() * s.head_dim, generator)),
-          v(normal_numbers(s.kv_rows() * s.value_dim, generator)),
-          out(static_cast<size_t>(s.rows() * s.value_dim)) {}
-    Timed timed(Problem &problem) {
-        return {[&] { problem.attend(q.data(), k.data(), v.data(), out.data()); }, {}};
-    }
-    std::mt19937 generator;
-    std::vector<float> q, k, v, out;
-};
-
-// What was listed, and how long its check takes; nothing for a pattern that reads no lists.
-std::optional<BenchLists> listed(const ListRecipe &made, Lists &lists, const lac_pattern &pattern,
-                                 const lac_shape &shape) {
-    if (!lists.get()) return std::nullopt;
-    lac_list_error error{};
-    const double check_us = best_microseconds([&] { lists.check(pattern, shape, error); });
-    return BenchLists{made, lists.entries(), check_us};
-}
-
-BenchEntry bench_size(const Options &o, const lac_pattern &pattern, const ProblemSize &size) {
-    const KeepTest test = o.words ? KeepTest::kMaskWords : KeepTest::kCompiled;
-    const std::vector<int32_t> starts(static_cast<size_t>(size.batch), size.q_start);
-    const lac_shape shape = size.shape(starts.data(), nullptr);
-    const ListRecipe made = lists_for(o.lists, pattern, size);
-    Lists lists;
-    make_random_lists(made, pattern, shape, lists);
-    Problem problem(pattern, size, lists.get(), o.threads, test);
-    std::optional<Problem> dense;
-    const char *all = pattern.bidi ? "bidi/dense" : "dense";
-    if (!o.no_dense) dense.emplace(lac::pattern(all), size, nullptr, o.threads, test);
-    RandomTensors tensors(size);
-    std::vector<Timed> calls{tensors.timed(problem)};
-    if (dense) calls.push_back(tensors.timed(*dense));
-    double peak = 0;
-    measure(calls, o.rounds, o.min_time,
-            [&] { peak = std::max(peak, fma_peak_gflops(problem.tier(), o.threads)); });
-    return {canonical(pattern),
-            problem.kernel(),
-            problem.tier(),
+BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSize &size) {
+    return {pattern,
             size,
+            lists_for(o.lists, pattern, size),
             o.threads,
-            calls[0].samples,
-            dense ? std::optional(calls[1].samples) : std::nullopt,
-            problem.attended_pairs(),
-            peak,
-            problem.workspace_bytes(),
-            problem.plan_microseconds(),
-            listed(made, lists, pattern, shape)};
+            o.words ? KeepTest::kMaskWords : KeepTest::kCompiled,
+            !o.no_dense,
+            o.rounds,
+            o.min_time};
 }
 
 void bench(const Options &o) {
@@ -134,11 +81,12 @@ void bench(const Options &o) {
     const lac_pattern pattern = parse_pattern_option(o.pattern);
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, o.heads, "--heads");  // for its check
-    for (const ProblemSize &size : sizes) lists_for(o.lists, pattern, size);
+    std::vector<BenchCase> cases;
+    for (const ProblemSize &size : sizes) cases.push_back(case_of(o, pattern, size));
     std::vector<BenchEntry> entries;
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
-    for (const ProblemSize &size : sizes) {
-        entries.push_back(bench_size(o, pattern, size));
+    for (const BenchCase &wanted : cases) {
+        entries.push_back(measure(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
     const std::string json = google_benchmark_json(entries).dump(2) + "\n";

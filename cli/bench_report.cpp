@@ -2,13 +2,11 @@
 
 #include <unistd.h>
 
-#include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 #include "cli/process.h"
 
@@ -53,27 +51,27 @@ Json context() {
     return json;
 }
 
-__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
-    char text[64];
-    std::va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text, sizeof text, pattern, values);
-    va_end(values);
-    return text;
-}
-
 // Who has lists of its own.
 const char *heads_of(const BenchLists &lists, const ProblemSize &size) {
-    if (lists.made.heads == 1) return "shared";
-    return lists.made.heads == size.heads ? "query" : "kv";
+    if (lists.made.random.heads == 1) return "shared";
+    return lists.made.random.heads == size.heads ? "query" : "kv";
+}
+
+const char *kind_of(const BenchLists &lists) {
+    if (lists.made.router) return "routed";
+    return lists.made.random.clustered ? "clustered" : "random";
 }
 
 std::string name_of(const BenchLists &lists, const ProblemSize &size) {
-    std::string name = std::string("/lists:") + (lists.made.clustered ? "clustered" : "random");
-    if (lists.made.heads > 1) name += std::string("/list_heads:") + heads_of(lists, size);
-    if (lists.made.density) name += format("/density:%g", *lists.made.density);
-    if (lists.made.globals > 0) name += "/globals:" + std::to_string(lists.made.globals);
-    return name;
+    const ListRecipe &random = lists.made.random;
+    std::ostringstream name;
+    name << "/lists:" << kind_of(lists);
+    if (lists.made.router) name << "/route:" << route_name(*lists.made.router);
+    if (random.heads > 1) name << "/list_heads:" << heads_of(lists, size);
+    if (random.density) name << "/density:" << *random.density;
+    if (random.overshoot > 0) name << "/overshoot:" << random.overshoot;
+    if (random.globals > 0) name << "/globals:" << random.globals;
+    return name.str();
 }
 
 std::string name_of(const BenchEntry &e) {
@@ -90,10 +88,11 @@ std::string name_of(const BenchEntry &e) {
 }
 
 Json lists_json(const BenchLists &lists, const ProblemSize &size) {
-    return {{"lists", lists.made.clustered ? "clustered" : "random"},
+    const ListRecipe &random = lists.made.random;
+    return {{"lists", kind_of(lists)},
             {"list_heads", heads_of(lists, size)},
-            {"density", lists.made.density ? Json(*lists.made.density) : Json()},
-            {"globals", lists.made.globals},
+            {"density", random.density ? Json(*random.density) : Json()},
+            {"globals", random.globals},
             {"list_entries", lists.entries},
             {"check_us", lists.check_microseconds}};
 }
@@ -107,21 +106,43 @@ Json problem_json(const BenchEntry &e) {
             {"tier", e.tier}};
 }
 
+// "route_min_ms" and so on.
+Json times_json(const std::string &prefix, const Samples &samples) {
+    Json json;
+    json[prefix + "min_ms"] = samples.percentile(0);
+    for (const int percent : {50, 95, 99})
+        json[prefix + "p" + std::to_string(percent) + "_ms"] = samples.percentile(percent);
+    return json;
+}
+
 Json speed_json(const BenchEntry &e) {
     const bool peak = e.peak_gflops > 0;
-    return {{"min_ms", e.samples.percentile(0)},
-            {"p50_ms", e.samples.percentile(50)},
-            {"p95_ms", e.samples.percentile(95)},
-            {"p99_ms", e.samples.percentile(99)},
-            {"attended_pairs", e.attended_pairs / e.size.units()},
-            {"total_pairs", e.attended_pairs},
-            {"gflops", e.gflops()},
-            {"peak_gflops", peak ? Json(e.peak_gflops) : Json()},
-            {"ratio", peak ? Json(e.ratio()) : Json()},
-            {"dense_min_ms", e.dense ? Json(e.dense->percentile(0)) : Json()},
-            {"speedup", e.dense ? Json(e.speedup()) : Json()},
-            {"workspace_bytes", e.workspace_bytes},
-            {"plan_us", e.plan_microseconds}};
+    Json json = times_json("", e.samples);
+    json.update({{"attended_pairs", e.attended_pairs / e.size.units()},
+                 {"total_pairs", e.attended_pairs},
+                 {"gflops", e.gflops()},
+                 {"peak_gflops", peak ? Json(e.peak_gflops) : Json()},
+                 {"ratio", peak ? Json(e.ratio()) : Json()},
+                 {"dense_min_ms", e.dense ? Json(e.dense->percentile(0)) : Json()},
+                 {"speedup", e.dense ? Json(e.speedup()) : Json()},
+                 {"workspace_bytes", e.workspace_bytes},
+                 {"plan_us", e.plan_microseconds}});
+    return json;
+}
+
+Json route_json(const BenchRoute &route) {
+    Json json = {{"route", route_name(route.method)}};
+    json.update(times_json("route_", route.samples));
+    json["route_share"] = route.share ? Json(*route.share) : Json();
+    return json;
+}
+
+Json overshoot_json(const BenchOvershoot &overshoot, const ProblemSize &size) {
+    Json json = {{"overshoot", overshoot.candidates}};
+    json.update(times_json("uncapped_", overshoot.uncapped));
+    json["uncapped_pairs"] = overshoot.uncapped_pairs / size.units();
+    json["select_us"] = 1e3 * overshoot.select.percentile(0);
+    return json;
 }
 
 Json entry_json(const BenchEntry &e) {
@@ -139,62 +160,10 @@ Json entry_json(const BenchEntry &e) {
     json.update(problem_json(e));
     json.update(speed_json(e));
     if (e.lists) json.update(lists_json(*e.lists, e.size));
+    if (e.crossover > 0) json["crossover"] = e.crossover;
+    if (e.route) json.update(route_json(*e.route));
+    if (e.overshoot) json.update(overshoot_json(*e.overshoot, e.size));
     return json;
-}
-
-struct Column {
-    const char *title;
-    size_t width;  // 0: the pattern's
-    std::string (*text)(const BenchEntry &);
-};
-
-// Four digits, whatever the size.
-std::string number(double value) {
-    if (value < 10) return format("%.3f", value);
-    return format(value < 100 ? "%.2f" : "%.1f", value);
-}
-std::string time(const BenchEntry &e, double percent) {
-    return number(e.samples.percentile(percent));
-}
-
-std::string head_size(const BenchEntry &e) {
-    const std::string d = std::to_string(e.size.head_dim);
-    return e.size.value_dim == e.size.head_dim ? d : d + "x" + std::to_string(e.size.value_dim);
-}
-
-const Column kColumns[] = {
-    {"pattern", 0, [](const BenchEntry &e) { return e.pattern; }},
-    {"tokens", 7, [](const BenchEntry &e) { return std::to_string(e.size.k_tokens); }},
-    {"head dim", 8, head_size},
-    {"tier", 10, [](const BenchEntry &e) { return e.tier; }},
-    {"min ms", 8, [](const BenchEntry &e) { return time(e, 0); }},
-    {"p50", 8, [](const BenchEntry &e) { return time(e, 50); }},
-    {"p95", 8, [](const BenchEntry &e) { return time(e, 95); }},
-    {"p99", 8, [](const BenchEntry &e) { return time(e, 99); }},
-    {"GFLOP/s", 8, [](const BenchEntry &e) { return format("%.1f", e.gflops()); }},
-    {"peak", 8,
-     [](const BenchEntry &e) { return e.peak_gflops > 0 ? format("%.1f", e.peak_gflops) : "-"; }},
-    {"ratio", 6,
-     [](const BenchEntry &e) { return e.peak_gflops > 0 ? format("%.3f", e.ratio()) : "-"; }},
-    {"dense ms", 9,
-     [](const BenchEntry &e) { return e.dense ? number(e.dense->percentile(0)) : "-"; }},
-    {"speed-up", 8,
-     [](const BenchEntry &e) { return e.dense ? format("%.2fx", e.speedup()) : "-"; }},
-    {"workspace", 9,
-     [](const BenchEntry &e) {
-         return format("%.1f MB", static_cast<double>(e.workspace_bytes) / 1e6);
-     }},
-    {"plan us", 8, [](const BenchEntry &e) { return number(e.plan_microseconds); }},
-};
-
-// The pattern to the left, numbers to the right.
-std::string aligned(const std::string &text, const Column &column, const std::string &pattern) {
-    if (column.width == 0) {
-        const size_t width = std::max(pattern.size(), std::string(column.title).size());
-        return text + std::string(width - text.size(), ' ');
-    }
-    const size_t blanks = column.width > text.size() ? column.width - text.size() : 0;
-    return "  " + std::string(blanks, ' ') + text;
 }
 
 }  // namespace
@@ -206,19 +175,6 @@ double BenchEntry::speedup() const {
 double BenchEntry::gflops() const {
     const double per_pair = 2.0 * size.head_dim + 2.0 * size.value_dim;
     return per_pair * static_cast<double>(attended_pairs) / samples.percentile(0) / 1e6;
-}
-
-std::string table_header(const std::string &pattern) {
-    std::string line;
-    for (const Column &column : kColumns) line += aligned(column.title, column, pattern);
-    return line;
-}
-
-std::string table_line(const BenchEntry &entry) {
-    std::string line;
-    for (const Column &column : kColumns)
-        line += aligned(column.text(entry), column, entry.pattern);
-    return line;
 }
 
 nlohmann::ordered_json google_benchmark_json(const std::vector<BenchEntry> &entries) {

@@ -5,16 +5,29 @@
 #include <string>
 #include <vector>
 
-#include "bench/random_lists.h"
+#include "cli/bench_lists.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
 
 namespace lacuna {
 
 struct BenchLists {
-    ListRecipe made;
+    ListSource made;
     int64_t entries;
     double check_microseconds;
+};
+
+struct BenchRoute {  // lac_route, which made the lists
+    lac_route_method method;
+    Samples samples;
+    std::optional<double> share;  // of the dense kernel's time
+};
+
+struct BenchOvershoot {
+    int64_t candidates;  // of a row that has too many
+    Samples uncapped;    // attention with all that the router gave
+    int64_t uncapped_pairs;
+    Samples select;  // lac_topk_select, which cut the lists
 };
 
 struct BenchEntry {
@@ -23,7 +36,10 @@ struct BenchEntry {
     int threads;
     Samples samples;
     std::optional<Samples> dense;
+    std::optional<BenchRoute> route;
+    std::optional<BenchOvershoot> overshoot;
     int64_t attended_pairs;  // over all sequences and query heads
+    int32_t crossover;       // of lac_plan_crossover; 0: none
     double peak_gflops;      // 0: unknown
     size_t workspace_bytes;
     double plan_microseconds;
@@ -35,7 +51,7 @@ struct BenchEntry {
 };
 
 std::string table_header(const std::string &pattern);
-std::string table_line(const BenchEntry &entry);
+std::string table_line(const BenchEntry &entry);  // and lines below it for what few have
 
 nlohmann::ordered_json google_benchmark_json(const std::vector<BenchEntry> &entries);
 

@@ -26,6 +26,13 @@ void Lists::add_pair(int64_t query, int64_t key) {
     add(key);
 }
 
+void Lists::copy_rows(const lac_lists &other) {
+    begin_rows(other.batch, other.heads, other.rows);
+    starts_.assign(other.starts,
+                   other.starts + int64_t{other.batch} * other.heads * other.rows + 1);
+    indices_.assign(other.indices, other.indices + other.index_count);
+}
+
 lac_status Lists::check(const lac_pattern &pattern, const lac_shape &shape, lac_list_error &error) {
     if (!get()) return LAC_OK;
     lists_.globals = globals_.data();

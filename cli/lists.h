@@ -22,6 +22,9 @@ public:
     void add_pair(int64_t query, int64_t key);  // mask:pairs
     void end_row() { starts_.push_back(static_cast<int64_t>(indices_.size())); }
 
+    // The rows of other lists instead, but for those of mask:pairs.
+    void copy_rows(const lac_lists &other);
+
     // lac_lists_check; plans take the lists after it, until something is added.
     lac_status check(const lac_pattern &pattern, const lac_shape &shape, lac_list_error &error);
 

@@ -37,7 +37,20 @@ const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size
     return *host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
 }
 
+lac_request request_for(const lac_pattern &pattern, const ProblemSize &size) {
+    return {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim, &pattern};
+}
+
 }  // namespace
+
+lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) try {
+    const lac_request request = request_for(pattern, size);
+    lac_kernel kernel{};
+    lac::check(lac_kernel_find(&bundle_for(pattern, size, test), &request, &kernel));
+    return kernel;
+} catch (const lac::Error &error) {
+    throw failure_of(error);
+}
 
 Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_lists *lists,
                  int32_t threads, KeepTest test) try
@@ -45,9 +58,8 @@ Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_
       size_(size),
       q_starts_(static_cast<size_t>(size.batch), size.q_start),
       shape_(size.shape(q_starts_.data(), lists)),
-      attention_(bundle_for(pattern, size, test),
-                 {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim, &pattern_}, pattern_,
-                 shape_, threads) {
+      attention_(bundle_for(pattern, size, test), request_for(pattern_, size), pattern_, shape_,
+                 threads) {
     if (threads > 1) pool_.emplace(threads);
 } catch (const lac::Error &error) {
     throw failure_of(error);

@@ -25,6 +25,9 @@ struct ProblemSize {
 
 enum class KeepTest { kMaskWords, kCompiled };
 
+// Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist.
+lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test);
+
 class Problem {
 public:
     // Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist
@@ -41,6 +44,7 @@ public:
     std::string kernel() const { return lac_kernel_name(&attention_.kernel()); }
     std::string tier() const { return lac_kernel_tier(&attention_.kernel()); }
     int64_t attended_pairs() const;  // over all sequences and query heads
+    int32_t crossover() const { return lac_plan_crossover(attention_.plan()); }  // 0: none
     size_t workspace_bytes() const { return attention_.workspace_bytes(); }
     double plan_microseconds() const;  // the best of a few runs
 

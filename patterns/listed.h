@@ -27,6 +27,7 @@ struct ListedAtom : PlainAtom {
                 const Maybe row = Atom::list(a, p.in, head, q).among(keys.lo, keys.hi);
                 truth = {truth.can_hold || row.can_hold, truth.can_fail || row.can_fail};
                 const int64_t row_now = Atom::row_of(a, p.in, q);
+                if (row_now == Atom::row_of(a, p.in, p.q.hi)) break;
                 do q += larger<int64_t>(p.q.stride(), 1);
                 while (q <= p.q.hi && Atom::row_of(a, p.in, q) == row_now);
             }

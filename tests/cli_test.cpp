@@ -401,6 +401,62 @@ TEST_F(Cli, BenchMakesLists) {
     EXPECT_FALSE(parsed(lists + "window:8")["benchmarks"][0].contains("lists"));
 }
 
+const char *const kBenchTopk =
+    "bench --tokens 48 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 1 ";
+
+TEST_F(Cli, BenchRoutes) {
+    const std::string routed = std::string(kBenchTopk) + "--lists routed --pattern topk:16,block=8";
+    const json e = parsed(routed + " --json")["benchmarks"][0];
+    EXPECT_EQ(e["lists"], "routed");
+    EXPECT_EQ(e["route"], "minmax");
+    EXPECT_EQ(e["list_heads"], "kv");
+    EXPECT_EQ(e["list_entries"], 2 * (8 * 1 + 40 * 2));
+    EXPECT_GT(e["route_min_ms"], 0);
+    EXPECT_LE(e["route_min_ms"], e["route_p50_ms"]);
+    EXPECT_LE(e["route_p50_ms"], e["route_p95_ms"]);
+    EXPECT_LE(e["route_p95_ms"], e["route_p99_ms"]);
+    const double share = e["route_min_ms"].get<double>() / e["dense_min_ms"].get<double>();
+    EXPECT_NEAR(e["route_share"], share, 1e-6 * share);
+    const Ended text = call(routed + " --route mean --threads 2 --no-dense");
+    EXPECT_EQ(text.code, 0) << text.err;
+    EXPECT_NE(text.out.find("\n  lac_route, mean: min "), text.out.npos) << text.out;
+    // Beside listed positions, and for every sequence.
+    const json both = parsed(routed + "+global:list --globals 3 --batch 2 --no-dense --json");
+    EXPECT_EQ(both["benchmarks"][0]["list_entries"], 2 * 2 * (8 * 1 + 40 * 2) + 3);
+    EXPECT_TRUE(both["benchmarks"][0]["route_share"].is_null());
+}
+
+TEST_F(Cli, BenchOvershoots) {
+    const std::string over =
+        std::string(kBenchTopk) + "--no-dense --pattern topk:4,cap=6 --overshoot 12";
+    const json e = parsed(over + " --json")["benchmarks"][0];
+    EXPECT_EQ(e["overshoot"], 12);
+    // 4 keys where 4 are in sight; the router gave 9 to query 8 and 12 to every eighth after it.
+    EXPECT_EQ(e["list_entries"], 1 + 2 + 3 + 45 * 4);
+    EXPECT_EQ(e["attended_pairs"], e["list_entries"]);
+    EXPECT_EQ(e["uncapped_pairs"], 1 + 2 + 3 + 45 * 4 + (9 - 4) + 4 * (12 - 4));
+    EXPECT_GT(e["select_us"], 0);
+    EXPECT_GT(e["uncapped_min_ms"], 0);
+    EXPECT_LE(e["uncapped_min_ms"], e["uncapped_p50_ms"]);
+    EXPECT_LE(e["uncapped_p50_ms"], e["uncapped_p95_ms"]);
+    EXPECT_LE(e["uncapped_p95_ms"], e["uncapped_p99_ms"]);
+    const Ended text = call(over + " --queries 1 --threads 2");
+    EXPECT_EQ(text.code, 0) << text.err;
+    EXPECT_NE(text.out.find("\n  without the cap, rows of 12: min "), text.out.npos) << text.out;
+    EXPECT_NE(text.out.find("; lac_topk_select: "), text.out.npos) << text.out;
+}
+
+TEST_F(Cli, BenchNamesTheCrossover) {
+    const std::string at = std::string(kBenchTopk) + "--no-dense --pattern ";
+    const json strided = parsed(at + "strided:16 --json")["benchmarks"][0];
+    const int crossover = strided.at("crossover");
+    EXPECT_GT(crossover, 0);
+    EXPECT_FALSE(parsed(at + "window:8 --json")["benchmarks"][0].contains("crossover"));
+    const Ended text = call(at + "strided:16");
+    const std::string note = "\n  dense order below " + std::to_string(crossover) + " tokens\n";
+    EXPECT_NE(text.out.find(note), text.out.npos) << text.out;
+}
+
 TEST_F(Cli, BenchPrintsALineAnEntry) {
     const Ended ended = call(std::string(kBench) + "--words --no-dense");
     EXPECT_EQ(ended.code, 0) << ended.err;
