@@ -160,30 +160,44 @@ bool read_number(Reader &r, const Parameter &allowed, int32_t &value) {
     return true;
 }
 
-// One parameter, if it is there: ":256", ",64" or ",cap=300".
-bool read_argument(Reader &r, const Syntax &syntax, int i, lac_atom &atom) {
-    const Parameter &parameter = syntax.parameter[i];
-    const char separator = i == 0 && !has_colon(syntax.name) ? ':' : ',';
-    const char *value = *r.at == separator ? r.at + 1 : nullptr;
-    if (value && parameter.named) {
-        value = after(value, parameter.name);
-        if (value) value = *value == '=' ? value + 1 : nullptr;
+// Parameters by place: ":256", ",64".
+bool read_placed(Reader &r, const Syntax &syntax, lac_atom &atom) {
+    for (int i = 0; i < syntax.count && !syntax.parameter[i].named; i++) {
+        const char separator = i == 0 && !has_colon(syntax.name) ? ':' : ',';
+        if (*r.at == separator) {
+            r.at++;
+            if (!read_number(r, syntax.parameter[i], atom.arg[i])) return false;
+        } else if (i < syntax.count - syntax.optional) {
+            return r.fail(token_at(r.at),
+                          separator == ':' ? "':' and a number" : "',' and another number");
+        } else {
+            break;
+        }
     }
-    if (!value) {
-        if (i >= syntax.count - syntax.optional) return true;
-        return r.fail(token_at(r.at),
-                      separator == ':' ? "':' and a number" : "',' and another number");
-    }
-    r.at = value;
-    return read_number(r, parameter, atom.arg[i]);
+    return true;
 }
 
+// The parameter whose name and '=' stand here, if it was not given before; where its number begins.
+int named_here(const Reader &r, const Syntax &syntax, const lac_atom &atom, const char **value) {
+    for (int i = 0; i < syntax.count; i++) {
+        if (!syntax.parameter[i].named || atom.arg[i] != 0) continue;
+        *value = after(r.at + 1, syntax.parameter[i].name);
+        if (*value && *(*value)++ == '=') return i;
+    }
+    return -1;
+}
+
+// Then those with a name, in any order: ",cap=300".
 bool read_arguments(Reader &r, const Syntax &syntax, lac_atom &atom) {
-    for (int i = 0; i < syntax.count; i++)
-        if (!read_argument(r, syntax, i, atom)) return false;
-    // What is left over is a parameter of another name, or none.
-    if (syntax.optional > 0 && syntax.parameter[syntax.count - 1].named && *r.at == ',')
-        return r.fail(token_at(r.at + 1), "one of its named parameters, in order");
+    if (!read_placed(r, syntax, atom)) return false;
+    if (syntax.count == 0 || !syntax.parameter[syntax.count - 1].named) return true;
+    while (*r.at == ',') {
+        const char *value = nullptr;
+        const int i = named_here(r, syntax, atom, &value);
+        if (i < 0) return r.fail(token_at(r.at + 1), "one of its named parameters, once");
+        r.at = value;
+        if (!read_number(r, syntax.parameter[i], atom.arg[i])) return false;
+    }
     return true;
 }
 

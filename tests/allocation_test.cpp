@@ -126,19 +126,20 @@ Problem problem(const std::string &pattern) {
     return p;
 }
 
-TEST_P(Allocation, NoneWhilePlanningAndAttending) {
-    const Problem p = problem("window:16+strided:8+sink:2");
+void expect_none_while_attending(const Problem &p, const std::string &tier) {
     Tensors t(p);
-    setenv("LACUNA_TIER", GetParam().c_str(), 1);
+    setenv("LACUNA_TIER", tier.c_str(), 1);
     const lac_pattern pattern = parse(p.pattern);
     const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr};
-    const lac_shape shape{sizeof(lac_shape), p.batch, p.heads, p.kv_heads, p.q_tokens,
-                          p.k_tokens,        nullptr, nullptr, nullptr,    nullptr};
+    const lac_shape shape = p.shape();
+    lac_lists lists = p.lists ? *p.lists->get() : lac_lists{};
     lac_kernel kernel{};
     size_t bytes = 0;
     lac_status status = LAC_OK;
     expect_none(during([&] {
                     status = lac_kernel_find(&lac_kernels, &request, &kernel);
+                    if (status == LAC_OK && p.lists)
+                        status = lac_lists_check(&pattern, &shape, &lists, nullptr);
                     if (status == LAC_OK)
                         status = lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
                 }),
@@ -168,6 +169,15 @@ TEST_P(Allocation, NoneWhilePlanningAndAttending) {
         EXPECT_EQ(status, LAC_OK);
     }
     EXPECT_LE(judge(p, t).error_ratio, 1.0);
+}
+
+TEST_P(Allocation, NoneWhilePlanningAndAttending) {
+    for (const char *pattern : {"window:16+strided:8+sink:2", "mask:csr+global:list", "mask:pairs",
+                                "topk:30,tile=4,block=8"}) {
+        Problem p = problem(pattern);
+        if (reads_lists(parse(pattern))) give_lists(p, 2, false);
+        expect_none_while_attending(p, GetParam());
+    }
 }
 
 // Errors are statuses and nothing else.

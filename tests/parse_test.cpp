@@ -91,6 +91,11 @@ TEST(Parse, EveryAtomReadsItsLeastParameters) {
     }
 }
 
+TEST(Parse, NamedParametersComeInAnyOrder) {
+    EXPECT_EQ(canonical(parsed("topk:256,block=64,cap=300,tile=16")),
+              "topk:256,cap=300,tile=16,block=64");
+}
+
 TEST(Parse, SlugsAreNamesAndDiffer) {
     EXPECT_EQ(slug(parsed("bidi/local:32,32")), "bidi_local_32_32");
     EXPECT_EQ(slug(parsed("window:256+every:64")), "window_256_every_64");
@@ -169,8 +174,9 @@ const Bad kBad[] = {
     {"mask:csr,4", 8, kSeparator, ",", kNone},
     {"mask:csr+topk:4", 9, "at most one of the mask: and topk atoms", "topk:4", kNone},
     {"global:", 7, kNumber, kEnd, kNone},
-    {"topk:4,5", 7, "one of its named parameters, in order", "5", kNone},
-    {"topk:4,tile=2,cap=6", 14, "one of its named parameters, in order", "cap", kNone},
+    {"topk:4,5", 7, "one of its named parameters, once", "5", kNone},
+    {"topk:4,cap=2,cap=6", 13, "one of its named parameters, once", "cap", kNone},
+    {"topk:4,tile:2", 7, "one of its named parameters, once", "tile", kNone},
     {"topk:4,cap=0", 11, kNumber, "0", kNone},
     {"topk:4,tile=65537", 12, "a smaller number", "65537", kNone},
     {"heads", 0, kName, "heads", kNone},
