@@ -182,7 +182,9 @@ int named_here(const Reader &r, const Syntax &syntax, const lac_atom &atom, cons
     for (int i = 0; i < syntax.count; i++) {
         if (!syntax.parameter[i].named || atom.arg[i] != 0) continue;
         *value = after(r.at + 1, syntax.parameter[i].name);
-        if (*value && *(*value)++ == '=') return i;
+        if (!*value || **value != '=') continue;
+        ++*value;
+        return i;
     }
     return -1;
 }

@@ -32,7 +32,16 @@ const char *const kPatterns[] = {"dense",
                                  "strided:4+dilated:3,6+window:5",
                                  "bidi/bigbird:16,3,2,2",
                                  "bigbird:8,3,2,1,7+sink:3",
-                                 "bidi/every:9+bigbird:5,1,3,0,1"};
+                                 "bidi/every:9+bigbird:5,1,3,0,1",
+                                 "mask:csr+window:6",
+                                 "bidi/mask:csr",
+                                 "mask:blocks,9+sink:2",
+                                 "mask:pairs",
+                                 "bidi/every:7+mask:pairs",
+                                 "bidi/global:list+local:6,6",
+                                 "topk:19,cap=30",
+                                 "topk:40,tile=16",
+                                 "topk:24,tile=5,block=8+window:3"};
 
 struct Lengths {
     int q, k;
@@ -107,7 +116,7 @@ protected:
 TEST_P(EveryKernel, AgreesWithTheOracleAtOddShapes) {
     int i = std::get<0>(GetParam());
     for (const Lengths &n : kLengths) {
-        for (int repeat = 0; repeat < 2; repeat++, i++) {
+        for (int repeat = 0; repeat < 3; repeat++, i++) {
             Problem p = problem();
             p.pattern = pattern(i);
             const Heads &h = kHeads[static_cast<size_t>(i) % std::size(kHeads)];
@@ -118,6 +127,8 @@ TEST_P(EveryKernel, AgreesWithTheOracleAtOddShapes) {
             p.seed = static_cast<unsigned>(i);
             p.order = static_cast<Order>(i % 4);
             p.flush = i % 2 ? Flush::kFront : Flush::kBack;
+            const int list_heads[] = {1, h.kv, h.q};
+            if (reads_lists(parse(p.pattern))) give_lists(p, list_heads[repeat], false);
             expect_right(p);
         }
     }
