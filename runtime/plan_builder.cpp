@@ -61,6 +61,7 @@ int64_t PlanBuilder::span_tokens() const {
 
 // Keys of a store that some row may read, from the first on.
 int64_t PlanBuilder::keys_read(int32_t store) const {
+    if (!store_read_[store]) return 0;
     const int64_t n = layout_.k_tokens, end = int64_t{layout_.q_start} + layout_.q_tokens;
     bool by_order = false, by_groups = false;
     for (int32_t s = 0; s < plan_.segment_count; s++)
@@ -91,7 +92,7 @@ void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_
     in_ = sequence_of(plan_, layout, sequence);
     globals_ = in_.globals();
     layout_.first_block = static_cast<int32_t>(count_.blocks);
-    count_panels();
+    for (bool &read : store_read_) read = false;
     const int64_t tokens = span_tokens(), end = int64_t{layout.q_start} + layout.q_tokens;
     const int64_t begin = smaller(larger<int64_t>(dense_order_end(), layout.q_start), end);
     add_dense_order(layout.q_start, begin);
@@ -104,6 +105,7 @@ void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_
         at = next;
     }
     add_global_tiles(layout.q_start, end);
+    count_panels();
     layout_.blocks = static_cast<int32_t>(count_.blocks) - layout_.first_block;
     put(plan_.layouts, count_.layouts++, layout_);
 }

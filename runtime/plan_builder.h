@@ -42,6 +42,7 @@ private:
     bool add_alike(int32_t segment, int64_t first, int64_t end);
     int64_t mask_words(int32_t segment, int64_t panel, uint32_t *words) const;
     void extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words);
+    void put_run(const Run &run);
     void close_run();
     Span keys_of_panels(int32_t segment, int64_t first, int64_t end) const;
     Maybe owned_panels(int32_t segment, int64_t first, int64_t end) const;
@@ -60,6 +61,7 @@ private:
     Sequence in_{};
     Indices globals_{};
     int32_t kv_head_ = 0;
+    bool store_read_[kMaxSegments] = {};  // by a run of layout_
     struct {
         int64_t attended, computed;
     } pairs_{};  // of layout_

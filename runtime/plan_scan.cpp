@@ -62,7 +62,7 @@ void PlanBuilder::add_pair_run(int32_t segment) {
                                    {head, q, keys.first[i], layout_.k_tokens, in_}, true);
     }
     if (kept == 0) return;
-    put(plan_.runs, count_.runs++, Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});
+    put_run(Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});
     pairs_.attended += kept;
     pairs_.computed += kept;
 }
@@ -132,9 +132,8 @@ bool PlanBuilder::add_alike(int32_t segment, int64_t first, int64_t end) {
     if (rows == 0) return true;
     close_run();
     const int64_t count = (end - first) * v.panel_keys;
-    put(plan_.runs, count_.runs++,
-        Run{segment, static_cast<int32_t>(first), static_cast<int32_t>(end - first),
-            static_cast<uint32_t>(count_.words), 0});
+    put_run(Run{segment, static_cast<int32_t>(first), static_cast<int32_t>(end - first),
+                static_cast<uint32_t>(count_.words), 0});
     for (int32_t r = 0; r < v.tile_rows; r++) put(plan_.words, count_.words++, words[r]);
     pairs_.attended += rows * count;
     pairs_.computed += v.tile_rows * count;
@@ -208,10 +207,17 @@ void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uin
     run_.panels += static_cast<int32_t>(panels);
 }
 
+// A store that no run reads is not packed.
+void PlanBuilder::put_run(const Run &run) {
+    put(plan_.runs, count_.runs++, run);
+    const int32_t store = plan_.segment[run.segment].store;
+    if (store != kNoStore) store_read_[store] = true;
+}
+
 void PlanBuilder::close_run() {
     if (!run_open_) return;
     run_open_ = false;
-    put(plan_.runs, count_.runs++, run_);
+    put_run(run_);
     if (run_.words != kAllKept) return;
     const int64_t keys = static_cast<int64_t>(run_.panels) * plan_.variant->panel_keys;
     pairs_.attended += tile_.rows * keys;

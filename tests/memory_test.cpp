@@ -114,7 +114,7 @@ TEST(Memory, IsZeroForBadArguments) {
 TEST(Memory, PartsOfAWorkspaceLieApart) {
     // Long enough that residue classes have panels of their own.
     const Trial s;
-    const lac_pattern pattern = parse("window:16+strided:8+dilated:3,6");
+    const lac_pattern pattern = parse("window:16+strided:8+dilated:9,6");
     const lac_shape shape{sizeof(lac_shape), 2,       4,       2,      2000, 2000,
                           nullptr,           nullptr, nullptr, nullptr};
     size_t bytes = 0;
