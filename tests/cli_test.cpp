@@ -3,9 +3,9 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "tests/cli_fixture.h"
 #include "tests/npy_file.h"
 #include "tests/oracle.h"
-#include "tests/tool.h"
 
 namespace lacuna {
 namespace {
@@ -125,21 +125,6 @@ TEST_P(CliRun, EqualsTheOracle) {
 
 INSTANTIATE_TEST_SUITE_P(Cli, CliRun, testing::ValuesIn(kRuns),
                          [](const auto &info) { return std::string(info.param.name); });
-
-class Cli : public Tool {
-protected:
-    json parsed(const std::string &arguments, const std::string &tier = "") const {
-        const Ended ended = call(arguments, tier);
-        EXPECT_EQ(ended.code, 0) << ended.err;
-        EXPECT_EQ(ended.err, "");
-        return json::parse(ended.out, nullptr, false);
-    }
-    void put_tensors() const {
-        put_tensor("q.npy", {4, 12, 16});
-        put_tensor("k.npy", {2, 15, 16});
-        put_tensor("v.npy", {2, 15, 16});
-    }
-};
 
 const char *const kRun = "run --pattern window:4 --q q.npy --k k.npy --v v.npy -o out.npy ";
 
@@ -345,125 +330,6 @@ TEST_F(Cli, EverySubcommandHelps) {
         EXPECT_EQ(help.code, 0);
         EXPECT_NE(help.out.find("Usage: lacuna " + command), help.out.npos) << help.out;
     }
-}
-
-const char *const kBench =
-    "bench --pattern window:8 --tokens 32,48 --heads 4 --kv-heads 2 --head-dim 16 "
-    "--min-time 0.01 --rounds 2 ";
-
-TEST_F(Cli, BenchIsGoogleBenchmarkJson) {
-    const json bench = parsed(std::string(kBench) + "--json --out b.json --batch 2", "sse41");
-    std::ifstream file(at("b.json"));
-    EXPECT_EQ(json::parse(file), bench);
-    for (const char *key : {"date", "host_name", "executable", "num_cpus", "library_version"})
-        EXPECT_TRUE(bench["context"].contains(key)) << key;
-    ASSERT_EQ(bench["benchmarks"].size(), 2U);
-    const json &e = bench["benchmarks"][1];
-    for (const char *key :
-         {"name", "run_name", "real_time", "cpu_time", "value_dim", "plan_us", "workspace_bytes",
-          "p99_ms", "gflops", "peak_gflops", "ratio", "dense_min_ms"})
-        EXPECT_TRUE(e.contains(key)) << key;
-    const json fixed = {{"run_type", "iteration"}, {"time_unit", "ms"}, {"pattern", "window:8"},
-                        {"phase", "prefill"},      {"tokens", 48},      {"heads", 4},
-                        {"kv_heads", 2},           {"head_dim", 16},    {"threads", 1},
-                        {"dtype", "f32"},          {"kv_dtype", "f32"}, {"tier", "sse41"},
-                        {"attended_pairs", 356}};
-    for (const auto &[key, value] : fixed.items()) EXPECT_EQ(e[key], value) << key;
-    EXPECT_GE(e["iterations"], 5);
-    EXPECT_LE(e["min_ms"], e["p50_ms"]);
-    EXPECT_LE(e["p50_ms"], e["p95_ms"]);
-    EXPECT_LE(e["p95_ms"], e["p99_ms"]);
-    const double flops = 4.0 * 16 * 356 * 4 * 2, ms = e["min_ms"];
-    EXPECT_NEAR(e["gflops"], flops / ms / 1e6, 1e-6 * flops / ms / 1e6);
-    EXPECT_NEAR(e["ratio"], e["gflops"].get<double>() / e["peak_gflops"].get<double>(), 1e-6);
-    EXPECT_LT(e["ratio"], 1);
-}
-
-TEST_F(Cli, BenchMakesLists) {
-    const std::string lists =
-        "bench --tokens 48 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 1 --json "
-        "--no-dense --pattern ";
-    const std::string blocks = lists + "mask:blocks,8 --density 0.5 --list-heads kv";
-    const json e = parsed(blocks)["benchmarks"][0];
-    // Of 1 to 6 blocks in sight, half of them rounded up, for two KV heads.
-    EXPECT_EQ(e["list_entries"], 2 * (1 + 1 + 2 + 2 + 3 + 3));
-    EXPECT_EQ(e["lists"], "random");
-    EXPECT_EQ(e["list_heads"], "kv");
-    EXPECT_EQ(e["density"], 0.5);
-    EXPECT_GT(e["plan_us"], 0);
-    EXPECT_GT(e["check_us"], 0);
-    EXPECT_NE(e["name"].get<std::string>().find("/lists:random/list_heads:kv/density:0.5/"),
-              std::string::npos);
-    EXPECT_EQ(parsed(blocks)["benchmarks"][0]["total_pairs"], e["total_pairs"]);
-    const json topk = parsed(lists + "topk:16,block=8 --lists clustered")["benchmarks"][0];
-    EXPECT_EQ(topk["list_entries"], 8 * 1 + 40 * 2);
-    EXPECT_TRUE(topk["density"].is_null());
-    EXPECT_FALSE(parsed(lists + "window:8")["benchmarks"][0].contains("lists"));
-}
-
-const char *const kBenchTopk =
-    "bench --tokens 48 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 1 ";
-
-TEST_F(Cli, BenchRoutes) {
-    const std::string routed = std::string(kBenchTopk) + "--lists routed --pattern topk:16,block=8";
-    const json e = parsed(routed + " --json")["benchmarks"][0];
-    EXPECT_EQ(e["lists"], "routed");
-    EXPECT_EQ(e["route"], "minmax");
-    EXPECT_EQ(e["list_heads"], "kv");
-    EXPECT_EQ(e["list_entries"], 2 * (8 * 1 + 40 * 2));
-    EXPECT_GT(e["route_min_ms"], 0);
-    EXPECT_LE(e["route_min_ms"], e["route_p50_ms"]);
-    EXPECT_LE(e["route_p50_ms"], e["route_p95_ms"]);
-    EXPECT_LE(e["route_p95_ms"], e["route_p99_ms"]);
-    const double share = e["route_min_ms"].get<double>() / e["dense_min_ms"].get<double>();
-    EXPECT_NEAR(e["route_share"], share, 1e-6 * share);
-    const Ended text = call(routed + " --route mean --threads 2 --no-dense");
-    EXPECT_EQ(text.code, 0) << text.err;
-    EXPECT_NE(text.out.find("\n  lac_route, mean: min "), text.out.npos) << text.out;
-    // Beside listed positions, and for every sequence.
-    const json both = parsed(routed + "+global:list --globals 3 --batch 2 --no-dense --json");
-    EXPECT_EQ(both["benchmarks"][0]["list_entries"], 2 * 2 * (8 * 1 + 40 * 2) + 3);
-    EXPECT_TRUE(both["benchmarks"][0]["route_share"].is_null());
-}
-
-TEST_F(Cli, BenchOvershoots) {
-    const std::string over =
-        std::string(kBenchTopk) + "--no-dense --pattern topk:4,cap=6 --overshoot 12";
-    const json e = parsed(over + " --json")["benchmarks"][0];
-    EXPECT_EQ(e["overshoot"], 12);
-    // 4 keys where 4 are in sight; the router gave 9 to query 8 and 12 to every eighth after it.
-    EXPECT_EQ(e["list_entries"], 1 + 2 + 3 + 45 * 4);
-    EXPECT_EQ(e["attended_pairs"], e["list_entries"]);
-    EXPECT_EQ(e["uncapped_pairs"], 1 + 2 + 3 + 45 * 4 + (9 - 4) + 4 * (12 - 4));
-    EXPECT_GT(e["select_us"], 0);
-    EXPECT_GT(e["uncapped_min_ms"], 0);
-    EXPECT_LE(e["uncapped_min_ms"], e["uncapped_p50_ms"]);
-    EXPECT_LE(e["uncapped_p50_ms"], e["uncapped_p95_ms"]);
-    EXPECT_LE(e["uncapped_p95_ms"], e["uncapped_p99_ms"]);
-    const Ended text = call(over + " --queries 1 --threads 2");
-    EXPECT_EQ(text.code, 0) << text.err;
-    EXPECT_NE(text.out.find("\n  without the cap, rows of 12: min "), text.out.npos) << text.out;
-    EXPECT_NE(text.out.find("; lac_topk_select: "), text.out.npos) << text.out;
-}
-
-TEST_F(Cli, BenchNamesTheCrossover) {
-    const std::string at = std::string(kBenchTopk) + "--no-dense --pattern ";
-    const json strided = parsed(at + "strided:16 --json")["benchmarks"][0];
-    const int crossover = strided.at("crossover");
-    EXPECT_GT(crossover, 0);
-    EXPECT_FALSE(parsed(at + "window:8 --json")["benchmarks"][0].contains("crossover"));
-    const Ended text = call(at + "strided:16");
-    const std::string note = "\n  dense order below " + std::to_string(crossover) + " tokens\n";
-    EXPECT_NE(text.out.find(note), text.out.npos) << text.out;
-}
-
-TEST_F(Cli, BenchPrintsALineAnEntry) {
-    const Ended ended = call(std::string(kBench) + "--words --no-dense");
-    EXPECT_EQ(ended.code, 0) << ended.err;
-    std::istringstream lines(ended.out);
-    std::vector<size_t> widths;
-    for (std::string line; std::getline(lines, line);) widths.push_back(line.size());
-    EXPECT_EQ(widths, std::vector<size_t>(3, widths.at(0))) << ended.out;
 }
 
 }  // namespace
