@@ -1,8 +1,7 @@
 // What the atoms share whose keys are rows of indices that the caller lists at run time. Such an
-// atom gives, beside its syntax and segment:
-//   block(a)               keys of one index: 1, or the size of key blocks
-//   row_tokens(a)          queries that share a row
-//   row_of(a, in, q)       the row of the query at position q
+// atom gives, beside its syntax, segment and list_shape, what differs from these:
+//   block(a)               keys of one index (1; the size of key blocks)
+//   row_of(a, in, q)       the row of the query at position q (a row for each query)
 //   list(a, in, head, q)   that row, ascending
 #pragma once
 #include "patterns/atom.h"
@@ -11,6 +10,13 @@ namespace lacuna {
 
 template <class Atom>
 struct ListedAtom : PlainAtom {
+    static int32_t block(const lac_atom &) { return 1; }
+    static int64_t row_of(const lac_atom &, const Sequence &in, int64_t q) {
+        return q - in.q_start;
+    }
+    static Indices list(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
+        return in.row(head, Atom::row_of(a, in, q));
+    }
     static bool attends(const lac_atom &a, const Pair<int64_t> &p) {
         return Atom::list(a, p.in, p.head, p.q).contains(p.k / Atom::block(a));
     }

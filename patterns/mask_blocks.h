@@ -12,9 +12,6 @@ struct MaskBlocks : ListedAtom<MaskBlocks> {
         false,         false, true};
     static int32_t block(const lac_atom &a) { return a.arg[0]; }
     static int64_t row_of(const lac_atom &a, const Sequence &, int64_t q) { return q / a.arg[0]; }
-    static Indices list(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
-        return in.row(head, row_of(a, in, q));
-    }
     static Segment segment(const lac_atom &) { return Segment::contiguous(); }
     static ListShape list_shape(const lac_atom &a, int64_t, int64_t keys) {
         return {ceil_div(keys, a.arg[0]), a.arg[0]};

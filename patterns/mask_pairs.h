@@ -7,10 +7,6 @@ namespace lacuna {
 struct MaskPairs : ListedAtom<MaskPairs> {
     static constexpr Syntax syntax{
         "mask:pairs", 0, {}, "listed at run time: (query, key) pairs", 0, false, false, true};
-    static int32_t block(const lac_atom &) { return 1; }
-    static int64_t row_of(const lac_atom &, const Sequence &in, int64_t q) {
-        return q - in.q_start;
-    }
     static Indices list(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
         return in.paired(head, row_of(a, in, q));
     }

@@ -29,9 +29,6 @@ struct TopK : ListedAtom<TopK> {
     static int64_t row_of(const lac_atom &a, const Sequence &in, int64_t q) {
         return floor_div(q - in.q_start, tile(a));
     }
-    static Indices list(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
-        return in.row(head, row_of(a, in, q));
-    }
     static Segment segment(const lac_atom &a) {
         return by_blocks(a) ? Segment::contiguous() : Segment::listed(tile(a));
     }

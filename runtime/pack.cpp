@@ -1,5 +1,7 @@
 #include "runtime/pack.h"
 
+#include "runtime/tensor.h"
+
 namespace lacuna {
 
 namespace {
@@ -24,12 +26,6 @@ Part part_of(const lac_plan &plan, const Layout &layout, int32_t task) {
         task -= tasks;
     }
     return {};
-}
-
-const float *at(const lac_tensor &t, int32_t sequence, int32_t head, int64_t token) {
-    return reinterpret_cast<const float *>(static_cast<const uint8_t *>(t.data) +
-                                           sequence * t.batch_stride + head * t.head_stride +
-                                           token * t.token_stride);
 }
 
 // Some panels of one residue class, from key `token` on.
@@ -73,7 +69,7 @@ void pack_values(const lac_variant &v, const PackedStore &store, const Piece &pi
 // Elements from one key of a class to the next.
 int32_t stride_of(const lac_tensor &t, const Piece &piece, int64_t modulus) {
     if (piece.keys < 2) return 0;
-    return static_cast<int32_t>(modulus * t.token_stride / static_cast<int64_t>(sizeof(float)));
+    return elements(modulus * t.token_stride);
 }
 
 void prefetch(const float *source, const lac_tensor &t, const Piece &piece, int32_t stride) {
@@ -96,8 +92,8 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
                         smaller<int64_t>(part.count - at, kPiecePanels));
     };
     const auto each = [&](const Piece &p, auto visit) {
-        visit(call.k, at(call.k, sequence, kv_head, p.token), stride_of(call.k, p, modulus));
-        visit(call.v, at(call.v, sequence, kv_head, p.token), stride_of(call.v, p, modulus));
+        visit(call.k, floats_at(call.k, sequence, kv_head, p.token), stride_of(call.k, p, modulus));
+        visit(call.v, floats_at(call.v, sequence, kv_head, p.token), stride_of(call.v, p, modulus));
     };
     for (int64_t i = 0; i < part.count; i += kPiecePanels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
@@ -107,9 +103,9 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
                 prefetch(source, t, next, stride);
             });
         const Piece now = piece(i);
-        pack_keys(*plan.variant, store, now, at(call.k, sequence, kv_head, now.token),
+        pack_keys(*plan.variant, store, now, floats_at(call.k, sequence, kv_head, now.token),
                   stride_of(call.k, now, modulus));
-        pack_values(*plan.variant, store, now, at(call.v, sequence, kv_head, now.token),
+        pack_values(*plan.variant, store, now, floats_at(call.v, sequence, kv_head, now.token),
                     stride_of(call.v, now, modulus));
     }
 }

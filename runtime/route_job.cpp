@@ -1,5 +1,6 @@
 #include "runtime/route.h"
 
+#include "runtime/tensor.h"
 #include "runtime/validate.h"
 
 namespace lacuna {
@@ -17,16 +18,6 @@ struct Job {
     int64_t plane() const { return memory.summary_stride * setup.variant->head_dim; }
 };
 
-const float *at(const lac_tensor &t, int64_t sequence, int64_t head, int64_t token) {
-    return reinterpret_cast<const float *>(static_cast<const uint8_t *>(t.data) +
-                                           sequence * t.batch_stride + head * t.head_stride +
-                                           token * t.token_stride);
-}
-
-int32_t elements(int64_t bytes) {
-    return static_cast<int32_t>(bytes / static_cast<int64_t>(sizeof(float)));
-}
-
 // `blocks` blocks from `first` on, of `keys` keys each.
 void summarise_blocks(const Job &job, int64_t unit, int64_t first, int64_t blocks, int64_t keys) {
     const int32_t d = job.setup.variant->head_dim, kv_heads = job.setup.shape.kv_heads;
@@ -34,7 +25,7 @@ void summarise_blocks(const Job &job, int64_t unit, int64_t first, int64_t block
     const auto stride = static_cast<int32_t>(job.memory.summary_stride);
     const auto count = static_cast<int32_t>(blocks);
     const int64_t step = job.k.token_stride;
-    View<3> source(at(job.k, unit / kv_heads, unit % kv_heads, first * block), Dim{d, 1},
+    View<3> source(floats_at(job.k, unit / kv_heads, unit % kv_heads, first * block), Dim{d, 1},
                    Dim{static_cast<int32_t>(keys), keys > 1 ? elements(step) : 0},
                    Dim{count, count > 1 ? elements(step * block) : 0});
     float *const to = job.summary(unit) + first;
@@ -79,7 +70,7 @@ void score_blocks(const Job &job, int64_t unit, int64_t first, int64_t end, int6
     const int64_t sequence = unit / shape.kv_heads, head = unit % shape.kv_heads * heads;
     for (int64_t token = first; token < end; token += kRouteTokens) {
         const auto tokens = static_cast<int32_t>(smaller<int64_t>(end - token, kRouteTokens));
-        View<3> queries(at(job.q, sequence, head, token), Dim{d, 1},
+        View<3> queries(floats_at(job.q, sequence, head, token), Dim{d, 1},
                         Dim{heads, heads > 1 ? elements(job.q.head_stride) : 0},
                         Dim{tokens, tokens > 1 ? elements(job.q.token_stride) : 0});
         job.setup.variant->route(&queries, &high, &low, job.setup.mean, token > first, &earlier,
@@ -95,8 +86,7 @@ void route_task(const Job &job, const RouteScratch &scratch, IndexSet &set, int6
     const auto sequence = static_cast<int32_t>(unit / setup.shape.kv_heads);
     const RowBlocks blocks = row_blocks(setup, sequence, row);
     if (blocks.count == 0) return;
-    const int64_t q =
-        setup.shape.q_lengths ? setup.shape.q_lengths[sequence] : setup.shape.q_tokens;
+    const int64_t q = queries_in(setup.shape, sequence);
     const int64_t first = static_cast<int64_t>(row) * setup.rule.tile;
     if (blocks.count > setup.rule.most) {
         score_blocks(job, unit, first, smaller(first + setup.rule.tile, q), blocks.count,

@@ -3,6 +3,7 @@
 #pragma once
 #include "runtime/attend.h"
 #include "runtime/items.h"
+#include "runtime/tensor.h"
 
 namespace lacuna {
 
@@ -34,20 +35,13 @@ private:
         return head_.kv_head * plan_.group_heads + row.head();
     }
     uint8_t *address(const lac_tensor &t, const TileRowCursor &row) const {
-        return static_cast<uint8_t *>(t.data) + head_.sequence * t.batch_stride +
-               query_head(row) * t.head_stride +
-               (row.position() - layout_.q_start) * t.token_stride;
+        return row_at(t, head_.sequence, query_head(row), row.position() - layout_.q_start);
     }
     // The rows of K or V that belong to the KV head.
     const float *key_rows(const lac_tensor &t) const {
-        return reinterpret_cast<const float *>(static_cast<const uint8_t *>(t.data) +
-                                               head_.sequence * t.batch_stride +
-                                               head_.kv_head * t.head_stride);
+        return floats_at(t, head_.sequence, head_.kv_head, 0);
     }
-    Dim key_dim(const lac_tensor &t) const {
-        return {layout_.k_tokens,
-                static_cast<int32_t>(t.token_stride / static_cast<int64_t>(sizeof(float)))};
-    }
+    Dim key_dim(const lac_tensor &t) const { return {layout_.k_tokens, elements(t.token_stride)}; }
     float *part(int32_t index) const {
         return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
     }

@@ -132,7 +132,7 @@ void expect_none_while_attending(const Problem &p, const std::string &tier) {
     const lac_pattern pattern = parse(p.pattern);
     const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr};
     const lac_shape shape = p.shape();
-    lac_lists lists = p.lists ? *p.lists->get() : lac_lists{};
+    lac_lists lists = p.lists ? *p.lists : lac_lists{};
     lac_kernel kernel{};
     size_t bytes = 0;
     lac_status status = LAC_OK;

@@ -30,21 +30,14 @@ std::string Problem::describe() const {
 
 lac_shape Problem::shape() const {
     const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
-    return {sizeof(lac_shape),
-            batch,
-            heads,
-            kv_heads,
-            q_tokens,
-            k_tokens,
-            list(q_lengths),
-            list(k_lengths),
-            list(q_starts),
-            lists ? lists->get() : nullptr};
+    return {sizeof(lac_shape), batch,           heads,           kv_heads,       q_tokens,
+            k_tokens,          list(q_lengths), list(k_lengths), list(q_starts), lists};
 }
 
 void give_lists(Problem &p, int heads, bool own_sequences) {
-    p.lists =
+    p.random_lists =
         std::make_shared<RandomLists>(parse(p.pattern), p.shape(), heads, p.seed, own_sequences);
+    p.lists = p.random_lists->get();
 }
 
 TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
@@ -200,6 +193,14 @@ std::vector<uint32_t> bits(const Tensors &t, const Problem &p) {
         }
     }
     return all;
+}
+
+const lac_kernel_entry &general_kernel(int head_dim, int value_dim) {
+    for (int i = 0; i < lac_kernels.kernel_count; i++) {
+        const lac_kernel_entry &e = lac_kernels.kernels[i];
+        if (!e.pattern && e.head_dim == head_dim && e.value_dim == value_dim) return e;
+    }
+    throw std::logic_error("no kernel for any pattern");
 }
 
 lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier) {

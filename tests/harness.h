@@ -32,8 +32,9 @@ struct Problem {
     int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
-    std::shared_ptr<RandomLists> lists;  // of give_lists()
-    lac_shape shape() const;             // its arrays are this object's
+    const lac_lists *lists = nullptr;           // checked
+    std::shared_ptr<RandomLists> random_lists;  // keeps those of give_lists()
+    lac_shape shape() const;                    // its arrays are this object's
     std::string describe() const;
 };
 
@@ -80,6 +81,8 @@ std::vector<uint32_t> bits(const Tensors &t, const Problem &p);
 
 extern "C" const lac_bundle lac_kernels;  // of tests/kernels.json
 std::vector<std::string> runnable_tiers();
+// The kernel of these head sizes that takes any pattern.
+const lac_kernel_entry &general_kernel(int head_dim = 64, int value_dim = 64);
 lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier);
 lac_pattern parse(const std::string &text);
 

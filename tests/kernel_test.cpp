@@ -6,7 +6,7 @@
 #include <limits>
 #include <map>
 
-#include "tests/harness.h"
+#include "tests/agree.h"
 
 namespace lacuna {
 namespace {
@@ -87,14 +87,8 @@ protected:
         p.value_dim = entry().value_dim;
         return p;
     }
-    // The kernel of these types that takes any pattern.
     static const lac_kernel_entry &any_pattern() {
-        for (int i = 0; i < lac_kernels.kernel_count; i++) {
-            const lac_kernel_entry &e = lac_kernels.kernels[i];
-            if (!e.pattern && e.head_dim == entry().head_dim && e.value_dim == entry().value_dim)
-                return e;
-        }
-        throw std::logic_error("no kernel for any pattern");
+        return general_kernel(entry().head_dim, entry().value_dim);
     }
     // The kernel's own pattern, or the i-th of the list.
     static std::string pattern(int i) {
@@ -106,10 +100,7 @@ protected:
     static void expect_right(const Problem &p) {
         cases()[entry().name][std::get<1>(GetParam())]++;
         Tensors t(p);
-        ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
-        const Judgement j = judge(p, t);
-        EXPECT_LE(j.error_ratio, 1.0) << p.describe();
-        EXPECT_LE(j.log_sum_exp_error, 2e-6) << p.describe();
+        expect_agrees(kernel(), p, t);
     }
 };
 

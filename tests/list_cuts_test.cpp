@@ -18,17 +18,10 @@ const char *const kPatterns[] = {"mask:csr",
                                  "bidi/global:list+mask:csr+local:4,2",
                                  "heads(0-1=mask:csr|2-3=strided:5)+global:list"};
 
-const lac_kernel_entry &general_kernel() {
-    for (int i = 0; i < lac_kernels.kernel_count; i++)
-        if (!lac_kernels.kernels[i].pattern && lac_kernels.kernels[i].head_dim == 64)
-            return lac_kernels.kernels[i];
-    throw std::logic_error("no kernel for any pattern");
-}
-
 // The lists of a call, seen from its queries first…first+p.q_tokens-1, as those of `piece`.
 class PieceOfLists {
 public:
-    PieceOfLists(const Problem &p, const Problem &piece, int first) : lists_(*p.lists->get()) {
+    PieceOfLists(const Problem &p, const Problem &piece, int first) : lists_(*p.lists) {
         const lac_pattern pattern = parse(p.pattern);
         if (const lac_atom *reader = row_reader(pattern)) {
             const ListShape want = list_shape_of(*reader, piece.q_tokens, piece.k_tokens);
@@ -64,9 +57,8 @@ ResultBits in_pieces(const lac_kernel &kernel, const Problem &p, Tensors &t) {
         Problem piece = p;
         piece.q_tokens = tiles * kTile;
         piece.q_starts = {p.q_start(0) + first};
-        piece.lists = std::make_shared<RandomLists>(parse("global:list"), piece.shape(), 1, 1);
         const PieceOfLists lists(p, piece, first);
-        piece.lists->lists() = lists.get();
+        piece.lists = &lists.get();
         Views v(t);
         for (lac_tensor *rows : {&v.q, &v.out}) {
             rows->data = static_cast<uint8_t *>(rows->data) + first * rows->token_stride;

@@ -27,7 +27,6 @@ public:
     RandomLists(const RandomLists &) = delete;
     RandomLists &operator=(const RandomLists &) = delete;
     const lac_lists *get() const { return &lists_; }
-    lac_lists &lists() { return lists_; }
 
     std::vector<int32_t> globals, global_starts, indices, queries;
     std::vector<int64_t> starts;

@@ -3,17 +3,10 @@
 #include <gtest/gtest.h>
 
 #include "lacuna/router.h"
-#include "tests/planned.h"
+#include "tests/agree.h"
 
 namespace lacuna {
 namespace {
-
-const lac_kernel_entry &general_kernel() {
-    for (int i = 0; i < lac_kernels.kernel_count; i++)
-        if (!lac_kernels.kernels[i].pattern && lac_kernels.kernels[i].head_dim == 64)
-            return lac_kernels.kernels[i];
-    throw std::logic_error("no kernel for any pattern");
-}
 
 class Routed : public testing::TestWithParam<std::string> {
 protected:
@@ -27,22 +20,13 @@ protected:
         p.k_tokens = 190;
         return p;
     }
-    // Runs with these lists, which stay the caller's.
-    static void expect_right(Problem p, Tensors &t, const lac_lists &lists) {
-        p.lists = std::make_shared<RandomLists>(parse("dense"), p.shape(), 1, 1);
-        p.lists->lists() = lists;
-        ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
-        const Judgement j = judge(p, t);
-        EXPECT_LE(j.error_ratio, 1.0) << p.describe();
-        EXPECT_LE(j.log_sum_exp_error, 2e-6) << p.describe();
-    }
 };
 
 TEST_P(Routed, ListsOfTheRouterGoIntoAPlan) {
     for (const char *pattern : {"topk:64,tile=16,block=16", "window:20+topk:32,block=8",
                                 "bidi/topk:48,cap=64,tile=50,block=32+sink:3"}) {
         for (const int method : {LAC_ROUTE_MINMAX, LAC_ROUTE_MEAN}) {
-            const Problem p = problem(pattern);
+            Problem p = problem(pattern);
             Tensors t(p);
             const lac_kernel k = kernel();
             const lac_pattern parsed = parse(pattern);
@@ -61,7 +45,8 @@ TEST_P(Routed, ListsOfTheRouterGoIntoAPlan) {
             lac_lists again = lists;
             EXPECT_EQ(lac_lists_check(&parsed, &shape, &again, nullptr), LAC_OK);
             EXPECT_EQ(again.checked, lists.checked);
-            expect_right(p, t, lists);
+            p.lists = &lists;
+            expect_agrees(k, p, t);
         }
     }
 }
@@ -69,7 +54,7 @@ TEST_P(Routed, ListsOfTheRouterGoIntoAPlan) {
 // 40 candidates a row, in falling order of position: at most 24 may stay.
 TEST_P(Routed, ChosenCandidatesGoIntoAPlan) {
     for (const char *pattern : {"topk:20,cap=24", "topk:20,cap=40", "topk:9+window:5"}) {
-        const Problem p = problem(pattern);
+        Problem p = problem(pattern);
         Tensors t(p);
         const lac_pattern parsed = parse(pattern);
         const lac_shape shape = p.shape();
@@ -95,7 +80,8 @@ TEST_P(Routed, ChosenCandidatesGoIntoAPlan) {
             LAC_OK);
         const int64_t kept = parsed.atom[0].arg[1] == 40 ? 40 : parsed.atom[0].arg[0];
         EXPECT_EQ(lists.starts[1] - lists.starts[0], kept) << pattern;
-        expect_right(p, t, lists);
+        p.lists = &lists;
+        expect_agrees(kernel(), p, t);
     }
 }
 

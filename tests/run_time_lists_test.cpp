@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "tests/harness.h"
+#include "tests/agree.h"
 
 namespace lacuna {
 namespace {
@@ -150,13 +150,6 @@ TEST(ListsCheck, SaysWhichGlobalIsWrong) {
     EXPECT_EQ(l.check(), LAC_BAD_LISTS);
 }
 
-const lac_kernel_entry &general_kernel() {
-    for (int i = 0; i < lac_kernels.kernel_count; i++)
-        if (!lac_kernels.kernels[i].pattern && lac_kernels.kernels[i].head_dim == 64)
-            return lac_kernels.kernels[i];
-    throw std::logic_error("no kernel for any pattern");
-}
-
 TEST(ListsCheck, PlansTakeOnlyWhatWasCheckedForThem) {
     const lac_kernel kernel = find_kernel(general_kernel(), runnable_tiers()[0]);
     Listed l("mask:blocks,2");
@@ -199,10 +192,7 @@ protected:
     static lac_kernel kernel() { return find_kernel(general_kernel(), GetParam()); }
     static void expect_right(const Problem &p) {
         Tensors t(p);
-        ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
-        const Judgement j = judge(p, t);
-        EXPECT_LE(j.error_ratio, 1.0) << p.describe();
-        EXPECT_LE(j.log_sum_exp_error, 2e-6) << p.describe();
+        expect_agrees(kernel(), p, t);
     }
 };
 
