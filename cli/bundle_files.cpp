@@ -28,7 +28,7 @@ std::string declarations(const BundleFunctions &functions) {
         for (const VariantFunctions &f : kernel) {
             types[f.pack_queries.symbol] = "PackQueriesFn";
             types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
-            types[f.partial.symbol] =
+            types[f.partial.symbol] = types[f.partial_few.symbol] =
                 f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
             for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
                 if (*gather) types[(*gather)->symbol] = "GatherFn";
@@ -57,14 +57,14 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
                       number(padded / format.plane) + number(partial_row(k.value_dim, format)) +
                       number(kFoldItems) + pattern + ",\n     " + f.pack_queries.symbol + ", " +
                       f.pack_keys.symbol + ", " + f.pack_values.symbol + ",\n     ";
-    row += k.pattern ? "nullptr, " + f.partial.symbol : f.partial.symbol + ", nullptr";
+    const std::string partial = f.partial.symbol + ", " + f.partial_few.symbol;
+    row += k.pattern ? "nullptr, nullptr, " + partial : partial + ", nullptr, nullptr";
     row += ",\n     ";
     const auto named = [](const std::optional<Function> &f) {
         return f ? f->symbol : std::string("nullptr");
     };
     row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.gather_row) + ", " +
-           named(f.pairs) + ", " + number(f.pairs ? tier.few.rows : 0) +
-           number(f.pairs ? kPairsMost : 0);
+           named(f.pairs) + ", " + number(tier.few.rows) + number(f.pairs ? kPairsMost : 0);
     return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +
            named(f.route) + "},\n";
 }

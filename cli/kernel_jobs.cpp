@@ -55,8 +55,8 @@ void compile(const Platform &platform, const Function &f, const fs::path &object
 }  // namespace
 
 std::vector<const Function *> VariantFunctions::all() const {
-    std::vector<const Function *> list{&pack_queries, &pack_keys, &pack_values,
-                                       &partial,      &fold,      &merge};
+    std::vector<const Function *> list{&pack_queries, &pack_keys, &pack_values, &partial,
+                                       &partial_few,  &fold,      &merge};
     for (const auto *f : {&gather, &gather_few, &gather_row, &pairs, &summarise, &route})
         if (*f) list.push_back(&**f);
     return list;
@@ -86,6 +86,8 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     };
     Params both{
         {"head_dim", head}, {"value_dim", value}, {"keys.type", type}, {"values.type", type}};
+    Params few = both;
+    few["rows"] = std::to_string(code.few.rows);
     const auto named = [&](const std::string &name, const char *generator, Params params) {
         Function f = make(generator, kernel.types(), std::move(params));
         f.symbol = prefix + "_" + name + "_" + kernel.types() + "_" + code.name;
@@ -95,7 +97,8 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     VariantFunctions all{for_head("pack_queries", source),
                          for_head("pack_keys", source),
                          for_value("pack_values", source),
-                         make("partial", kernel.types(), both),
+                         named("partial", "partial", both),
+                         named("partial_few", "partial", few),
                          for_value("fold", {}),
                          for_value("merge", {{"out_type", type}}),
                          {},
@@ -105,15 +108,14 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {},
                          {}};
     if (kernel.pattern) {
-        Params compiled = both;
-        compiled["pattern"] = canonical(*kernel.pattern);
-        all.partial = named("partial_" + slug(*kernel.pattern), "partial", compiled);
+        both["pattern"] = few["pattern"] = canonical(*kernel.pattern);
+        all.partial = named("partial_" + slug(*kernel.pattern), "partial", both);
+        all.partial_few = named("partial_few_" + slug(*kernel.pattern), "partial", few);
         return all;
     }
     all.gather = named("gather", "gather", both);
     all.pairs = named("pairs", "pairs", both);
-    both["rows"] = std::to_string(code.few.rows);
-    all.gather_few = named("gather_few", "gather", both);
+    all.gather_few = named("gather_few", "gather", few);
     both["rows"] = "1";
     all.gather_row = named("gather_row", "gather", both);
     all.summarise = for_head("summarise", source);

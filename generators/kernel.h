@@ -17,12 +17,12 @@ void start_at_zero(Buffer &b) {
     for (int i = 0; i < b.dimensions(); i++) b.dim(i).set_min(0);
 }
 
-// queries(d, row, tile) of so many rows side by side.
+// queries(d, row, tile): so many rows side by side.
 template <class Buffer>
 void fix_queries(Buffer &queries, int rows, int head_dim) {
     fix(queries, 0, head_dim, 1);
     fix(queries, 1, rows, head_dim);
-    queries.dim(2).set_min(0).set_stride(rows * head_dim);
+    queries.dim(2).set_min(0);
 }
 // out(d, row, item): `rows` are written of the tile_rows that an item has room for. Columns past
 // the sum are not written: one vector holds max and sum.
@@ -48,6 +48,12 @@ protected:
         const Tier *tier = find_tier(*platform, tier_name);
         if (!tier) throw std::invalid_argument("unknown tier " + tier_name.value());
         return *tier;
+    }
+    // The tile of so many rows: the tier's (0), its few, or a single one. Fewer rows than the
+    // tier's take the places of a tile's first.
+    const Tile &tile_of(int rows) const {
+        if (rows == 1) return tier().single;
+        return rows == tier().few.rows ? tier().few : tier().tile;
     }
 };
 

@@ -86,6 +86,7 @@ public:
     GeneratorParam<int> head_dim{"head_dim", 64};
     GeneratorParam<int> value_dim{"value_dim", 64};
     GeneratorParam<std::string> pattern{"pattern", ""};  // empty: mask words
+    GeneratorParam<int> rows{"rows", 0};                 // of a tile: the tier's (0) or its few
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 3>> keys{"keys"};
     Input<Buffer<void, 4>> values{"values"};
@@ -140,22 +141,22 @@ public:
         partial(s, in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);
-        tier().schedule->partial(s, tier().tile, f.lanes);
+        tier().schedule->partial(s, tile_of(rows), f.lanes);
     }
 
 private:
     KeepTest keep_test() {
-        const int rows = tier().tile.rows;
+        const int used = tile_of(rows).rows;
         for (auto *b : {&panels, &edges}) start_at_zero(*b);
         start_at_zero(tiles);
         if (words) {
             start_at_zero(*words);
-            fix(*words, 0, rows, 1);
-            words->dim(1).set_stride(rows);
+            fix(*words, 0, used, 1);
+            words->dim(1).set_stride(tier().tile.rows);
             return keep_by_words(*words);
         }
         start_at_zero(*positions);
-        fix(*positions, 0, rows, 1);
+        fix(*positions, 0, used, 1);
         start_at_zero(*first_keys);
         lac_pattern parsed;
         if (lac_pattern_parse(pattern.value().c_str(), &parsed, nullptr) != LAC_OK)
@@ -164,16 +165,16 @@ private:
     }
 
     void constrain(const Format &f) {
-        const int rows = tier().tile.rows, padded = padded_features(value_dim, f);
-        fix_queries(queries, rows, head_dim);
+        const int used = tile_of(rows).rows, tile_rows = tier().tile.rows;
+        fix_queries(queries, used, head_dim);
         fix(keys, 0, f.panel_keys, 1);
         fix(keys, 1, head_dim, f.panel_keys);
         keys.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
         fix(values, 0, f.plane, 1);
         fix(values, 1, f.panel_keys, f.plane);
         values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
-        values.dim(3).set_bounds(0, padded / f.plane);
-        fix_parts(out, rows, rows, value_dim, f);
+        values.dim(3).set_bounds(0, padded_features(value_dim, f) / f.plane);
+        fix_parts(out, used, tile_rows, value_dim, f);
     }
 };
 

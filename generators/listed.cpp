@@ -50,21 +50,13 @@ public:
                value_dim, f);
         out = s.out;
         constrain(f);
-        tier().schedule->gather(s, tile(), f.lanes);
+        tier().schedule->gather(s, tile_of(rows), f.lanes);
     }
 
 private:
-    const Tile &tile() const {
-        if (rows == 1) return tier().single;
-        return rows == tier().few.rows ? tier().few : tier().tile;
-    }
-
-    // Few rows take the places of a tile's first.
     void constrain(const Format &f) {
-        const int used = tile().rows, tile_rows = tier().tile.rows;
-        fix(queries, 0, head_dim, 1);
-        fix(queries, 1, used, head_dim);
-        queries.dim(2).set_min(0);
+        const int used = tile_of(rows).rows, tile_rows = tier().tile.rows;
+        fix_queries(queries, used, head_dim);
         fix_rows(keys, head_dim);
         fix_rows(values, value_dim);
         fix(tokens, 0, f.panel_keys, 1);

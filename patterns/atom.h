@@ -29,6 +29,7 @@ struct Syntax {
     bool compiles = true;        // attends() exists for Halide::Expr
     bool reads_rows = false;     // of lac_lists; one such atom a pattern
     bool reads_globals = false;  // of lac_lists
+    bool by_length = false;      // attends() of a causal pair asks for n
 };
 
 // Where a segment's keys are read from.

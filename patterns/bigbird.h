@@ -21,7 +21,10 @@ struct BigBird : PlainAtom {
         "blocks of B: w around the query's, r random, g global",
         1,
         true,
-        false};
+        false,
+        false,
+        false,
+        true};
     static int64_t reach(const lac_atom &a) { return (a.arg[1] - 1) / 2; }
     static int64_t first_globals(const lac_atom &a) { return (a.arg[3] + 1) / 2; }
     static int64_t last_globals(const lac_atom &a) { return a.arg[3] / 2; }

@@ -121,6 +121,13 @@ inline bool compiles(const lac_pattern &p) {
     return true;
 }
 
+// Do rows keep what they saw when the sequence grows?
+inline bool is_incremental(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (syntax_of(p.atom[i].kind).by_length) return false;
+    return !p.bidi;
+}
+
 // Can any query at position `now` or later still see key k?
 inline bool retained(const lac_pattern &p, int64_t k, int64_t now) {
     if (p.bidi) return true;

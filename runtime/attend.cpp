@@ -8,7 +8,7 @@ void TileAttention::run() {
     locate_rows();
     pack_queries();
     prefetch_rows(call_.out, true);  // written when the scores are done
-    ItemWalk walk(plan_, layout_, tile_, head_.sequence, head_.kv_head);
+    ItemWalk walk(plan_, layout_, keys_, tile_, head_.sequence, head_.kv_head);
     Batch batch;
     while (walk.next(s_, v_.fold_items - parts_, &batch)) {
         switch (plan_.segment[batch.segment].source) {
@@ -121,10 +121,10 @@ void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
     for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++) scratch.parts[i] = 0.0f;
 }
 
-void attend_block(const Call &call, const Workspace &workspace, const Scratch &scratch,
+void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block) {
     const auto tile = [&](int32_t t) {
-        return TileAttention(call, workspace, scratch, layout, head, block,
+        return TileAttention(call, keys, scratch, layout, head, block,
                              call.plan->tiles[block.first_tile + t]);
     };
     // The tile after the last is most likely this thread's as well.

@@ -7,13 +7,15 @@ namespace lacuna {
 
 struct Head {
     int32_t sequence, kv_head;
-    int32_t slot;  // where its K and V lie packed
 };
 
 // Clears what a thread's scratch must hold before its first block.
 void prepare_scratch(const lac_plan &plan, const Scratch &scratch);
 
-void attend_block(const Call &call, const Workspace &workspace, const Scratch &scratch,
+void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block);
+
+// All tasks of a call, in the workspace's memory.
+void attend(const Call &call, const Workspace &workspace);
 
 }  // namespace lacuna

@@ -29,11 +29,13 @@ bool TileAttention::careful(const PackedStore &store, const Batch &batch) const 
 
 void TileAttention::partial(const Batch &batch) {
     const SegmentInfo &info = plan_.segment[batch.segment];
-    const PackedStore store = workspace_.store(head_.slot, info.store);
+    const PackedStore &store = keys_.store[info.store];
     const auto panels = static_cast<int32_t>(store.panels);
     const int32_t key_floats = v_.panel_keys * v_.head_dim;
     const int32_t value_floats = v_.panel_keys * v_.plane;
-    View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim},
+    const bool few = tile_.rows <= v_.few_rows;
+    const int32_t rows = few ? v_.few_rows : v_.tile_rows;
+    View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<3> keys(store.keys, Dim{v_.panel_keys, 1}, Dim{v_.head_dim, v_.panel_keys},
                  Dim{panels, key_floats});
@@ -42,37 +44,37 @@ void TileAttention::partial(const Batch &batch) {
     View<2> slots(s_.panels, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});
     View<2> edges(s_.edges, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
-    View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},
+    View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
     const bool careful_path = careful(store, batch);
     if (v_.pattern) {
-        View<2> positions(s_.positions, Dim{v_.tile_rows, 1}, Dim{batch.items, 0});
+        View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
         View<2> first_keys(s_.first_keys, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
         // Lanes past the sequence stay below 2^31 and are masked by their position.
         const int32_t step = smaller(info.modulus, layout_.k_tokens);
-        v_.partial_pattern(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots,
-                           batch.edges, call_.softcap, careful_path, &positions, &first_keys, step,
-                           static_cast<int32_t>(info.atom), layout_.k_tokens, &out);
+        const auto kernel = few ? v_.partial_pattern_few : v_.partial_pattern;
+        kernel(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
+               call_.softcap, careful_path, &positions, &first_keys, step,
+               static_cast<int32_t>(info.atom), layout_.k_tokens, &out);
     } else {
-        View<3> words(s_.words, Dim{v_.tile_rows, 1}, Dim{batch.edges, v_.tile_rows},
+        View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});
-        v_.partial_words(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
-                         call_.softcap, careful_path, &words, &out);
+        const auto kernel = few ? v_.partial_words_few : v_.partial_words;
+        kernel(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
+               call_.softcap, careful_path, &words, &out);
     }
 }
 
 // Does an edge panel hold a value that would spoil rows that do not keep it? Read only where a
 // panel is tested.
 bool TileAttention::careful_lists(const Batch &batch) const {
-    const float *rows = key_rows(call_.v);
-    const Dim token = key_dim(call_.v);
     for (int32_t i = 0; i < batch.items; i++) {
         for (int32_t e = 0; e < batch.edges; e++) {
             const int32_t slot = s_.edges[i * v_.chunk + e];
             const int32_t *keys =
                 s_.tokens + static_cast<int64_t>(i * v_.chunk + slot) * v_.panel_keys;
             for (int32_t k = 0; k < v_.panel_keys; k++)
-                if (any_nonfinite(rows + static_cast<int64_t>(keys[k]) * token.stride,
+                if (any_nonfinite(keys_.values + int64_t{keys[k]} * keys_.value_stride,
                                   v_.value_dim))
                     return true;
         }
@@ -93,8 +95,8 @@ void TileAttention::gather(const Batch &batch) {
     }
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
-    View<2> keys(key_rows(call_.k), Dim{v_.head_dim, 1}, key_dim(call_.k));
-    View<2> values(key_rows(call_.v), Dim{v_.value_dim, 1}, key_dim(call_.v));
+    View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
+    View<2> values(keys_.values, Dim{v_.value_dim, 1}, value_dim());
     View<3> tokens(s_.tokens, Dim{v_.panel_keys, 1}, Dim{batch.slots, v_.panel_keys},
                    Dim{batch.items, v_.chunk * v_.panel_keys});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});
@@ -109,8 +111,8 @@ void TileAttention::gather(const Batch &batch) {
 
 void TileAttention::pairs(const Batch &batch) {
     View<2> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
-    View<2> keys(key_rows(call_.k), Dim{v_.head_dim, 1}, key_dim(call_.k));
-    View<2> values(key_rows(call_.v), Dim{v_.value_dim, 1}, key_dim(call_.v));
+    View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
+    View<2> values(keys_.values, Dim{v_.value_dim, 1}, value_dim());
     View<1> rows(s_.pair_rows, Dim{batch.pairs, 1});
     View<1> tokens(s_.tokens, Dim{batch.pairs, 1});
     View<2> out(part(parts_), Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row});

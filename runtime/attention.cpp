@@ -3,8 +3,10 @@
 // waits only for tasks before it, which are done or running, so any number of workers, one after
 // another or all at once, gets to the end.
 #include "runtime/attend.h"
+#include "runtime/cache.h"
 #include "runtime/os.h"
 #include "runtime/pack.h"
+#include "runtime/tensor.h"
 
 namespace lacuna {
 
@@ -32,8 +34,10 @@ const Layout &layout_of(const lac_plan &plan, int64_t unit) {
     return plan.layouts[plan.units[unit].layout];
 }
 
-// Packs a piece of K and V; the head that had the place before must be done.
+// Packs a piece of K and V; the head that had the place before must be done. A cache has packed
+// them already.
 void run_pack(const Job &job, int64_t unit, int32_t task) {
+    if (job.call.caches) return;
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
     const int64_t before = unit - ws.heads_in_flight();
@@ -46,16 +50,28 @@ void run_pack(const Job &job, int64_t unit, int32_t task) {
     add_one(ws.progress()[unit].packed);
 }
 
+HeadKeys keys_of(const Job &job, const Layout &layout, const Head &head, int64_t unit) {
+    const Call &call = job.call;
+    if (call.caches) return head_keys(*call.caches[head.sequence], head.kv_head);
+    const auto slot = static_cast<int32_t>(unit % job.workspace.heads_in_flight());
+    HeadKeys keys = job.workspace.packed_keys(layout, slot);
+    keys.keys = floats_at(call.k, head.sequence, head.kv_head, 0);
+    keys.values = floats_at(call.v, head.sequence, head.kv_head, 0);
+    keys.key_stride = elements(call.k.token_stride);
+    keys.value_stride = elements(call.v.token_stride);
+    return keys;
+}
+
 void run_block(const Job &job, const Scratch &scratch, int64_t unit, int32_t block) {
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
     const Layout &layout = layout_of(plan, unit);
-    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
-    attend_block(
-        job.call, ws, scratch, layout,
-        Head{static_cast<int32_t>(unit / plan.kv_heads), static_cast<int32_t>(unit % plan.kv_heads),
-             static_cast<int32_t>(unit % ws.heads_in_flight())},
-        plan.blocks[layout.first_block + block]);
+    if (!job.call.caches)
+        wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
+    const Head head{static_cast<int32_t>(unit / plan.kv_heads),
+                    static_cast<int32_t>(unit % plan.kv_heads)};
+    attend_block(job.call, keys_of(job, layout, head, unit), scratch, layout, head,
+                 plan.blocks[layout.first_block + block]);
     add_one(ws.progress()[unit].attended);
 }
 
@@ -80,6 +96,17 @@ void work(void *argument, int32_t thread) {
 }
 
 }  // namespace
+
+void attend(const Call &call, const Workspace &ws) {
+    *ws.next_task() = 0;
+    for (int64_t i = 0; i < ws.units(); i++) ws.progress()[i] = {};
+    Job job{call, ws};
+    if (call.threads == 1)
+        work(&job, 0);
+    else
+        call.parallel_for(call.parallel_context, call.threads, work, &job);
+}
+
 }  // namespace lacuna
 
 extern "C" lac_status lac_attention(const lac_kernel *kernel, const lac_plan *plan,
@@ -92,14 +119,8 @@ extern "C" lac_status lac_attention(const lac_kernel *kernel, const lac_plan *pl
     if (status != LAC_OK) return status;
     if (!workspace) return LAC_BAD_ARGUMENT;
     if (reinterpret_cast<uintptr_t>(workspace) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
-    const Workspace ws(*plan, call.threads, workspace);
+    const Workspace ws(*plan, call.threads, true, workspace);
     if (workspace_bytes < ws.bytes()) return LAC_TOO_SMALL;
-    *ws.next_task() = 0;
-    for (int64_t i = 0; i < ws.units(); i++) ws.progress()[i] = {};
-    Job job{call, ws};
-    if (call.threads == 1)
-        work(&job, 0);
-    else
-        call.parallel_for(call.parallel_context, call.threads, work, &job);
+    attend(call, ws);
     return LAC_OK;
 }

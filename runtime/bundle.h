@@ -64,8 +64,10 @@ struct lac_variant {
     const lac_pattern *pattern;  // compiled in, or null: mask words
     lacuna::PackQueriesFn pack_queries;
     lacuna::PackFn pack_keys, pack_values;
-    lacuna::PartialWordsFn partial_words;      // null when pattern is set
-    lacuna::PartialPatternFn partial_pattern;  // null when pattern is null
+    // A tile's rows, at most few_rows: with the same bits. Null when pattern is set, when it is
+    // null.
+    lacuna::PartialWordsFn partial_words, partial_words_few;
+    lacuna::PartialPatternFn partial_pattern, partial_pattern_few;
     // A tile's rows, at most few_rows, a single one. Null with a pattern, as pairs.
     lacuna::GatherFn gather, gather_few, gather_row;
     lacuna::PairsFn pairs;

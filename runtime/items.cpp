@@ -2,10 +2,11 @@
 
 namespace lacuna {
 
-ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile,
-                   int32_t sequence, int32_t kv_head)
+ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &keys,
+                   const RowTile &tile, int32_t sequence, int32_t kv_head)
     : plan_(plan),
       layout_(layout),
+      keys_(keys),
       tile_(tile),
       in_(sequence_of(plan, layout, sequence)),
       kv_head_(kv_head),
@@ -19,7 +20,7 @@ void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentIn
                           int32_t panel) const {
     if (info.source == Source::kPanels) {
         const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
-        scratch.panels[place] = residue * layout_.panels_per_residue[info.store] + panel;
+        scratch.panels[place] = keys_.store[info.store].place(residue, panel);
         return;
     }
     const int32_t keys = plan_.variant->panel_keys;

@@ -15,8 +15,8 @@ struct Batch {
 // Walks the items of a tile in (segment, position) order.
 class ItemWalk {
 public:
-    ItemWalk(const lac_plan &plan, const Layout &layout, const RowTile &tile, int32_t sequence,
-             int32_t kv_head);
+    ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &keys, const RowTile &tile,
+             int32_t sequence, int32_t kv_head);
     // Fills scratch.panels or tokens, edges, words and first_keys with at most `most` items of
     // equal shape, or pair_rows and pair_tokens; false when the tile has no more.
     bool next(const Scratch &scratch, int32_t most, Batch *batch);
@@ -36,6 +36,7 @@ private:
 
     const lac_plan &plan_;
     const Layout &layout_;
+    const HeadKeys &keys_;
     const RowTile &tile_;
     Sequence in_;
     int32_t kv_head_;

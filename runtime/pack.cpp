@@ -85,7 +85,7 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
                int32_t kv_head, int32_t slot, int32_t task) {
     const lac_plan &plan = *call.plan;
     const Part part = part_of(plan, layout, task);
-    const PackedStore store = workspace.store(slot, part.store);
+    const PackedStore store = workspace.store(layout, slot, part.store);
     const int64_t modulus = plan.store[part.store].modulus;
     const auto piece = [&](int64_t at) {
         return piece_of(plan, layout, part, part.first + at,

@@ -20,7 +20,7 @@ size_t place(lac_plan &plan, const PlanCounts &count, Carver carver) {
 
 constexpr size_t kHeader = aligned(sizeof(lac_plan));
 
-bool fits(const PlanCounts &c) {
+bool in_range(const PlanCounts &c) {
     return larger(larger(c.blocks, c.tiles), c.runs) < INT32_MAX &&
            c.words < static_cast<int64_t>(kTested);
 }
@@ -38,12 +38,32 @@ lac_status count(const lac_kernel *kernel, const lac_pattern **pattern, const la
     describe(plan, *kernel, **pattern, *shape);
     PlanBuilder builder(plan, *shape, false);
     builder.build();
-    if (!fits(builder.counts())) return LAC_BAD_LENGTH;
+    if (!in_range(builder.counts())) return LAC_BAD_LENGTH;
     *sizes = {builder.counts(), kHeader + place(plan, builder.counts(), Carver(nullptr))};
     return LAC_OK;
 }
 
 }  // namespace
+
+size_t plan_bytes(const lac_plan &plan, const PlanCounts &counts) {
+    lac_plan copy = plan;
+    return kHeader + place(copy, counts, Carver(nullptr));
+}
+
+lac_status make_plan(const lac_kernel *kernel, const lac_pattern *pattern, const lac_shape *shape,
+                     void *memory, size_t bytes, const lac_plan **out, size_t *used) {
+    Sizes sizes;
+    if (lac_status s = count(kernel, &pattern, shape, &sizes); s != LAC_OK) return s;
+    if (bytes < sizes.bytes) return LAC_TOO_SMALL;
+    lac_plan &plan = *static_cast<lac_plan *>(memory);
+    describe(plan, *kernel, *pattern, *shape);
+    place(plan, sizes.counts, Carver(static_cast<uint8_t *>(memory) + kHeader));
+    PlanBuilder(plan, *shape, true).build();
+    *out = &plan;
+    *used = sizes.bytes;
+    return LAC_OK;
+}
+
 }  // namespace lacuna
 
 using namespace lacuna;
@@ -63,15 +83,8 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
                          const lac_shape *shape, void *memory, size_t bytes, const lac_plan **out) {
     if (!memory || !out) return LAC_BAD_ARGUMENT;
     if (reinterpret_cast<uintptr_t>(memory) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
-    Sizes sizes;
-    if (lac_status s = count(kernel, &pattern, shape, &sizes); s != LAC_OK) return s;
-    if (bytes < sizes.bytes) return LAC_TOO_SMALL;
-    lac_plan &plan = *static_cast<lac_plan *>(memory);
-    describe(plan, *kernel, *pattern, *shape);
-    place(plan, sizes.counts, Carver(static_cast<uint8_t *>(memory) + kHeader));
-    PlanBuilder(plan, *shape, true).build();
-    *out = &plan;
-    return LAC_OK;
+    size_t used = 0;
+    return make_plan(kernel, pattern, shape, memory, bytes, out, &used);
 }
 
 int64_t lac_plan_attended_pairs(const lac_plan *plan) { return plan ? plan->attended_pairs : 0; }

@@ -76,4 +76,10 @@ private:
 void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &pattern,
               const lac_shape &shape);
 
+// Bytes of a plan, its struct first.
+size_t plan_bytes(const lac_plan &plan, const PlanCounts &counts);
+// A plan in memory that is aligned; *used of its bytes.
+lac_status make_plan(const lac_kernel *kernel, const lac_pattern *pattern, const lac_shape *shape,
+                     void *memory, size_t bytes, const lac_plan **out, size_t *used);
+
 }  // namespace lacuna

@@ -6,6 +6,10 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/attend.cpp
     runtime/attend_calls.cpp
     runtime/attention.cpp
+    runtime/cache.cpp
+    runtime/cache_append.cpp
+    runtime/cache_image.cpp
+    runtime/cache_layout.cpp
     runtime/cpu.cpp
     runtime/describe.cpp
     runtime/find.cpp
@@ -21,6 +25,8 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/route.cpp
     runtime/route_job.cpp
     runtime/status.cpp
+    runtime/step.cpp
+    runtime/step_bytes.cpp
     runtime/topk.cpp
     runtime/topk_row.cpp
     runtime/validate.cpp

@@ -36,6 +36,13 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_LIST_REPEATED: return "an index stands twice in a row";
         case LAC_LIST_FUTURE: return "topk: a key lies ahead of its query";
         case LAC_LIST_CAP: return "topk: a row holds more than max(K, C)";
+        case LAC_CACHE_FULL: return "the tokens do not fit below the cache's max_context";
+        case LAC_FORGOTTEN: return "the cache has dropped keys that these queries would see";
+        case LAC_NOT_INCREMENTAL:
+            return "the pattern's earlier rows see later keys: attend all tokens at once";
+        case LAC_CACHE_MISMATCH: return "caches or plan of a step were made for something else";
+        case LAC_FOREIGN_IMAGE: return "no image of a cache like this one";
+        case LAC_BAD_IMAGE: return "the image of a cache is cut or damaged";
     }
     return "unknown status";
 }

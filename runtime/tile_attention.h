@@ -9,13 +9,13 @@ namespace lacuna {
 
 class TileAttention {
 public:
-    TileAttention(const Call &call, const Workspace &workspace, const Scratch &scratch,
+    TileAttention(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block,
                   const RowTile &tile)
         : call_(call),
           plan_(*call.plan),
           v_(*plan_.variant),
-          workspace_(workspace),
+          keys_(keys),
           s_(scratch),
           layout_(layout),
           head_(head),
@@ -37,11 +37,8 @@ private:
     uint8_t *address(const lac_tensor &t, const TileRowCursor &row) const {
         return row_at(t, head_.sequence, query_head(row), row.position() - layout_.q_start);
     }
-    // The rows of K or V that belong to the KV head.
-    const float *key_rows(const lac_tensor &t) const {
-        return floats_at(t, head_.sequence, head_.kv_head, 0);
-    }
-    Dim key_dim(const lac_tensor &t) const { return {layout_.k_tokens, elements(t.token_stride)}; }
+    Dim key_dim() const { return {layout_.k_tokens, keys_.key_stride}; }
+    Dim value_dim() const { return {layout_.k_tokens, keys_.value_stride}; }
     float *part(int32_t index) const {
         return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
     }
@@ -77,7 +74,7 @@ private:
     const Call &call_;
     const lac_plan &plan_;
     const lac_variant &v_;
-    const Workspace &workspace_;
+    const HeadKeys &keys_;
     const Scratch &s_;
     const Layout &layout_;
     const Head &head_;

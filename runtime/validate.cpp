@@ -83,27 +83,35 @@ lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, co
     return LAC_OK;
 }
 
-// A pack task reads kPackPanels panels of keys, a tile its rows, each through 32-bit offsets.
-lac_status validate_reach(const lac_plan &plan, const Call &c) {
-    constexpr int64_t limit = kMaxElements * static_cast<int64_t>(sizeof(float));
-    int64_t modulus = 1, stride = 1;
+constexpr int64_t kMaxReach = kMaxElements * static_cast<int64_t>(sizeof(float));
+
+// A pack task reads kPackPanels panels of keys, each through 32-bit offsets.
+lac_status validate_key_reach(const lac_plan &plan, const Call &c) {
+    int64_t modulus = 1;
     for (int32_t s = 0; s < plan.store_count; s++)
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
-    for (int32_t g = 0; g < plan.group_count; g++)
-        stride = larger<int64_t>(stride, plan.group[g].row_stride);
     auto keys = smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
     // Listed keys are reached from the first one.
     if (plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs)) keys = plan.k_tokens;
+    const lac_tensor *const tensors[] = {&c.k, &c.v};
+    for (const lac_tensor *t : tensors)
+        if (magnitude(t->token_stride) > kMaxReach / (keys + 1)) return LAC_BAD_STRIDE;
+    return LAC_OK;
+}
+
+// A tile reaches its rows in the same way.
+lac_status validate_row_reach(const lac_plan &plan, const Call &c) {
+    int64_t stride = 1;
+    for (int32_t g = 0; g < plan.group_count; g++)
+        stride = larger<int64_t>(stride, plan.group[g].row_stride);
     // Rows of a tile of global tokens lie anywhere.
     const int64_t rows = plan.lists.globals
                              ? plan.q_tokens
                              : smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
-    const lac_tensor *const by_key[] = {&c.k, &c.v}, *const by_row[] = {&c.q, &c.out};
-    for (const lac_tensor *t : by_key)
-        if (magnitude(t->token_stride) > limit / (keys + 1)) return LAC_BAD_STRIDE;
-    for (const lac_tensor *t : by_row)
-        if (magnitude(t->token_stride) > limit / 2 / (rows + 1) ||
-            magnitude(t->head_stride) > limit / 2 / (plan.group_heads + 1))
+    const lac_tensor *const tensors[] = {&c.q, &c.out};
+    for (const lac_tensor *t : tensors)
+        if (magnitude(t->token_stride) > kMaxReach / 2 / (rows + 1) ||
+            magnitude(t->head_stride) > kMaxReach / 2 / (plan.group_heads + 1))
             return LAC_BAD_STRIDE;
     return LAC_OK;
 }
@@ -168,23 +176,59 @@ lac_status validate_shape(const lac_pattern &pattern, const lac_shape &shape) {
     return names_heads(pattern, shape.heads) ? LAC_OK : LAC_BAD_HEADS;
 }
 
-lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
-                                   const lac_shape *shape) {
-    if (!is_kernel(kernel) || !shape || shape->size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
+lac_status validate_plan_shape(const lac_kernel *kernel, const lac_pattern **pattern,
+                               const lac_shape &shape) {
+    if (!is_kernel(kernel) || shape.size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
     const lac_pattern *compiled = kernel->variant->pattern;
     if (!*pattern) *pattern = compiled;
     if (!*pattern) return LAC_BAD_ARGUMENT;
-    if (lac_status s = validate_shape(**pattern, *shape); s != LAC_OK) return s;
+    if (lac_status s = validate_shape(**pattern, shape); s != LAC_OK) return s;
     if (compiled && !same_pattern(*compiled, **pattern)) return LAC_PATTERN_MISMATCH;
     const lac_variant &v = *kernel->variant;
-    if (static_cast<int64_t>(shape->heads / shape->kv_heads) * v.partial_row > kMaxElements)
+    if (static_cast<int64_t>(shape.heads / shape.kv_heads) * v.partial_row > kMaxElements)
         return LAC_BAD_SHAPE;
     // Panels of K and V are indexed with 32 bits as well.
     const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
-    if ((static_cast<int64_t>(shape->k_tokens) + v.panel_keys) * features > kMaxElements)
+    if ((static_cast<int64_t>(shape.k_tokens) + v.panel_keys) * features > kMaxElements)
         return LAC_BAD_LENGTH;
     if (lists_single_keys(**pattern) && !v.gather) return LAC_NO_KERNEL;
+    return LAC_OK;
+}
+
+lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
+                                   const lac_shape *shape) {
+    if (!shape) return LAC_BAD_ARGUMENT;
+    if (lac_status s = validate_plan_shape(kernel, pattern, *shape); s != LAC_OK) return s;
     return validate_lists(**pattern, *shape);
+}
+
+lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64_t farthest_keys,
+                             const lac_tensor *k, const lac_tensor *v) {
+    if (!k) return LAC_BAD_ARGUMENT;
+    const Extents keys{kv_heads, k->tokens, variant.head_dim};
+    const Extents values{kv_heads, k->tokens, variant.value_dim};
+    if (lac_status s = validate_tensor(k, LAC_F32, 1, keys); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(v, LAC_F32, 1, values); s != LAC_OK) return s;
+    const lac_tensor *const tensors[] = {k, v};
+    for (const lac_tensor *t : tensors)
+        if (magnitude(t->token_stride) > kMaxReach / (farthest_keys + 1)) return LAC_BAD_STRIDE;
+    return LAC_OK;
+}
+
+lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_tensor *out,
+                         const lac_args *args, Call *call) {
+    const lac_variant &variant = *plan.variant;
+    const Extents rows{plan.heads, plan.q_tokens, variant.head_dim};
+    const Extents outputs{plan.heads, plan.q_tokens, variant.value_dim};
+    if (lac_status s = validate_tensor(q, LAC_F32, plan.batch, rows); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(out, LAC_F32, plan.batch, outputs); s != LAC_OK) return s;
+    *call = {};
+    call->plan = &plan;
+    call->q = *q;
+    call->out = *out;
+    if (lac_status s = read_args(args, variant.head_dim, call); s != LAC_OK) return s;
+    if (lac_status s = validate_row_reach(plan, *call); s != LAC_OK) return s;
+    return overlap(*out, *q) ? LAC_OVERLAP : LAC_OK;
 }
 
 lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
@@ -193,30 +237,15 @@ lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const l
     if (!is_kernel(kernel) || !plan) return LAC_BAD_ARGUMENT;
     if (plan->variant != kernel->variant) return LAC_PATTERN_MISMATCH;
     const lac_variant &variant = *plan->variant;
-    const Extents rows{plan->heads, plan->q_tokens, variant.head_dim};
     const Extents keys{plan->kv_heads, plan->k_tokens, variant.head_dim};
     const Extents values{plan->kv_heads, plan->k_tokens, variant.value_dim};
-    const Extents outputs{plan->heads, plan->q_tokens, variant.value_dim};
-    const struct {
-        const lac_tensor *tensor;
-        Extents extents;
-    } checks[] = {{q, rows}, {k, keys}, {v, values}, {out, outputs}};
-    for (const auto &check : checks)
-        if (lac_status s = validate_tensor(check.tensor, LAC_F32, plan->batch, check.extents);
-            s != LAC_OK)
-            return s;
-    *call = {};
-    call->plan = plan;
-    call->q = *q;
+    if (lac_status s = validate_tensor(k, LAC_F32, plan->batch, keys); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(v, LAC_F32, plan->batch, values); s != LAC_OK) return s;
+    if (lac_status s = validate_step(*plan, q, out, args, call); s != LAC_OK) return s;
     call->k = *k;
     call->v = *v;
-    call->out = *out;
-    if (lac_status s = read_args(args, variant.head_dim, call); s != LAC_OK) return s;
-    if (lac_status s = validate_reach(*plan, *call); s != LAC_OK) return s;
-    const lac_tensor *const inputs[] = {q, k, v};
-    for (const lac_tensor *t : inputs)
-        if (overlap(*out, *t)) return LAC_OVERLAP;
-    return LAC_OK;
+    if (lac_status s = validate_key_reach(*plan, *call); s != LAC_OK) return s;
+    return overlap(*out, *k) || overlap(*out, *v) ? LAC_OVERLAP : LAC_OK;
 }
 
 lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &shape, int32_t block,
@@ -225,11 +254,10 @@ lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &s
     const Extents keys{shape.kv_heads, shape.k_tokens, variant.head_dim};
     if (lac_status s = validate_tensor(q, LAC_F32, shape.batch, rows); s != LAC_OK) return s;
     if (lac_status s = validate_tensor(k, LAC_F32, shape.batch, keys); s != LAC_OK) return s;
-    constexpr int64_t limit = kMaxElements * static_cast<int64_t>(sizeof(float));
     const auto call_keys = smaller<int64_t>(larger(block, kSummaryKeys), shape.k_tokens);
-    if (magnitude(k->token_stride) > limit / (call_keys + 1) ||
-        magnitude(q->token_stride) > limit / 2 / (kRouteTokens + 1) ||
-        magnitude(q->head_stride) > limit / 2 / (shape.heads / shape.kv_heads + 1))
+    if (magnitude(k->token_stride) > kMaxReach / (call_keys + 1) ||
+        magnitude(q->token_stride) > kMaxReach / 2 / (kRouteTokens + 1) ||
+        magnitude(q->head_stride) > kMaxReach / 2 / (shape.heads / shape.kv_heads + 1))
         return LAC_BAD_STRIDE;
     return LAC_OK;
 }

@@ -9,20 +9,32 @@ namespace lacuna {
 lac_status validate_shape(const lac_shape &shape);
 lac_status validate_shape(const lac_pattern &pattern, const lac_shape &shape);
 
-// *pattern may be null for a kernel compiled for one: then it is set to the kernel's own.
+// *pattern may be null for a kernel compiled for one: then it is set to the kernel's own. The
+// second looks at the lists as well.
+lac_status validate_plan_shape(const lac_kernel *kernel, const lac_pattern **pattern,
+                               const lac_shape &shape);
 lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
                                    const lac_shape *shape);
 
 struct Call {
     const lac_plan *plan;
     lac_tensor q, k, v, out;
-    float query_scale;  // scale·log2(e)
-    float softcap;      // in base-2 units
+    const lac_cache *const *caches;  // instead of k and v, one a sequence; else null
+    float query_scale;               // scale·log2(e)
+    float softcap;                   // in base-2 units
     float *log_sum_exp;
     int32_t threads;
     lac_parallel_for parallel_for;
     void *parallel_context;
 };
+
+// Keys and values that a cache takes: of batch 1, some tokens, KV heads and head sizes.
+lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64_t farthest_keys,
+                             const lac_tensor *k, const lac_tensor *v);
+
+// All of a call but K and V, which lie in caches.
+lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_tensor *out,
+                         const lac_args *args, Call *call);
 
 lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const lac_tensor *q,
                          const lac_tensor *k, const lac_tensor *v, const lac_tensor *out,

@@ -1,14 +1,8 @@
 #include "runtime/workspace.h"
 
-#include "runtime/carver.h"
-
 namespace lacuna {
 
-namespace {
-
-PackedStore carve_store(Carver &c, const lac_plan &plan, int32_t store) {
-    const lac_variant &v = *plan.variant;
-    const int64_t panels = plan.store_panels[store];
+PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels) {
     PackedStore s{};
     s.panels = panels;
     s.keys = c.take<float>(panels * v.panel_keys * v.head_dim);
@@ -18,9 +12,12 @@ PackedStore carve_store(Carver &c, const lac_plan &plan, int32_t store) {
     return s;
 }
 
+namespace {
+
 size_t packed_bytes(const lac_plan &plan) {
     Carver c(nullptr);
-    for (int32_t s = 0; s < plan.store_count; s++) carve_store(c, plan, s);
+    for (int32_t s = 0; s < plan.store_count; s++)
+        carve_store(c, *plan.variant, plan.store_panels[s]);
     return c.used();
 }
 
@@ -53,11 +50,12 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
 
 }  // namespace
 
-Workspace::Workspace(const lac_plan &plan, int32_t threads, void *memory) : plan_(plan) {
+Workspace::Workspace(const lac_plan &plan, int32_t threads, bool packs, void *memory)
+    : plan_(plan) {
     // One more head than threads: packing the next overlaps with attending the last.
     heads_in_flight_ =
         static_cast<int32_t>(smaller<int64_t>(units(), threads > 1 ? threads + 1 : 1));
-    packed_bytes_ = packed_bytes(plan);
+    packed_bytes_ = packs ? packed_bytes(plan) : 0;
     Carver sizes(nullptr);
     carve_scratch(sizes, plan);
     scratch_bytes_ = sizes.used();
@@ -69,11 +67,19 @@ Workspace::Workspace(const lac_plan &plan, int32_t threads, void *memory) : plan
     bytes_ = c.used();
 }
 
-PackedStore Workspace::store(int32_t slot, int32_t store) const {
+PackedStore Workspace::store(const Layout &layout, int32_t slot, int32_t store) const {
     Carver c(packed_ + static_cast<size_t>(slot) * packed_bytes_);
     PackedStore result{};
-    for (int32_t s = 0; s <= store; s++) result = carve_store(c, plan_, s);
+    for (int32_t s = 0; s <= store; s++)
+        result = carve_store(c, *plan_.variant, plan_.store_panels[s]);
+    result.per_residue = result.fixed = layout.panels_per_residue[store];
     return result;
+}
+
+HeadKeys Workspace::packed_keys(const Layout &layout, int32_t slot) const {
+    HeadKeys keys{};
+    for (int32_t s = 0; s < plan_.store_count; s++) keys.store[s] = store(layout, slot, s);
+    return keys;
 }
 
 Scratch Workspace::scratch(int32_t thread) const {
@@ -85,5 +91,5 @@ Scratch Workspace::scratch(int32_t thread) const {
 
 extern "C" size_t lac_workspace_bytes(const lac_plan *plan, int32_t threads) {
     if (!plan || threads < 0 || threads > LAC_MAX_THREADS) return 0;
-    return lacuna::Workspace(*plan, threads < 1 ? 1 : threads, nullptr).bytes();
+    return lacuna::Workspace(*plan, threads < 1 ? 1 : threads, true, nullptr).bytes();
 }

@@ -1,5 +1,6 @@
 // What a call's workspace holds: the packed heads in flight, counters, and scratch per thread.
 #pragma once
+#include "runtime/carver.h"
 #include "runtime/plan.h"
 
 namespace lacuna {
@@ -10,6 +11,22 @@ struct PackedStore {
     float *values;
     uint8_t *keys_nonfinite, *values_nonfinite;  // per panel
     int64_t panels;                              // capacity; the stride between V planes
+    // A residue class has so many panels. In a cache that forgets, the first `fixed` of its keys'
+    // panels keep their place, and the others take turns in the rest.
+    int32_t per_residue, fixed;
+
+    int32_t place(int32_t residue, int32_t panel) const {
+        if (panel >= per_residue) panel = fixed + (panel - fixed) % (per_residue - fixed);
+        return residue * per_residue + panel;
+    }
+};
+PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
+
+// The keys of one KV head: packed, and as rows where they are listed one by one.
+struct HeadKeys {
+    PackedStore store[kMaxSegments];
+    const float *keys, *values;        // rows
+    int32_t key_stride, value_stride;  // in elements
 };
 
 // Progress of one (sequence, KV head), counted in finished tasks.
@@ -38,10 +55,12 @@ struct Scratch {
 
 class Workspace {
 public:
-    Workspace(const lac_plan &plan, int32_t threads, void *memory);
+    // Where K and V are packed already, there is no room for them.
+    Workspace(const lac_plan &plan, int32_t threads, bool packs, void *memory);
     size_t bytes() const { return bytes_; }
     int32_t heads_in_flight() const { return heads_in_flight_; }
-    PackedStore store(int32_t slot, int32_t store) const;
+    PackedStore store(const Layout &layout, int32_t slot, int32_t store) const;
+    HeadKeys packed_keys(const Layout &layout, int32_t slot) const;  // without rows
     Scratch scratch(int32_t thread) const;
     Progress *progress() const { return progress_; }
     int64_t *next_task() const { return next_task_; }

@@ -84,8 +84,11 @@ pinned_tier() {
 }
 
 document() {
-    awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/docs/runtime.md" >document.c
-    [[ -s document.c ]] && cc -std=c11 "${strict[@]}" -I bundle/include -c document.c
+    local page
+    for page in runtime cache; do
+        awk '/^```c$/ {on = 1; next} /^```$/ {on = 0} on' "$root/docs/$page.md" >"$page.c"
+        [[ -s $page.c ]] && cc -std=c11 "${strict[@]}" -I bundle/include -c "$page.c" || return 1
+    done
 }
 
 specs_document() {
@@ -240,7 +243,7 @@ check "a changed byte is noticed" detects_damage
 check "examples/attention.c with cc" c_example
 check "examples/attention.cpp with c++, same bits on two threads" cpp_example
 check "LACUNA_TIER pins a tier, and an unknown one is an error" pinned_tier
-check "the C blocks of docs/runtime.md compile" document
+check "the C blocks of docs/runtime.md and cache.md compile" document
 check "the spec of docs/specs.md is read" specs_document
 check "find_package, bundle moved" cmake_package
 check "lacuna_add_kernels" cmake_function

@@ -124,7 +124,7 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
     lac::check(lac_plan_init(&s.kernel, &pattern, &shape, plan_memory.data(), bytes, &plan));
     bytes = lac_workspace_bytes(plan, 3);
     const lac::Memory memory(bytes);
-    const Workspace workspace(*plan, 3, memory.data());
+    const Workspace workspace(*plan, 3, true, memory.data());
     const auto *end = static_cast<const uint8_t *>(memory.data()) + bytes;
     std::set<const void *> places;
     size_t count = 0;
@@ -144,7 +144,7 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
     }
     for (int32_t slot = 0; slot < workspace.heads_in_flight(); slot++) {
         for (int32_t i = 0; i < plan->store_count; i++) {
-            const PackedStore x = workspace.store(slot, i);
+            const PackedStore x = workspace.store(plan->layouts[0], slot, i);
             for (const void *place : std::initializer_list<const void *>{
                      x.keys, x.values, x.keys_nonfinite, x.values_nonfinite})
                 add(place);

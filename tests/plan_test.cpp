@@ -89,7 +89,7 @@ private:
     static constexpr int kAlone = 1000;
 
     void walk() {
-        const Workspace workspace(*plan_, 1, scratch_memory_.data());
+        const Workspace workspace(*plan_, 1, true, scratch_memory_.data());
         const Scratch scratch = workspace.scratch(0);
         const Layout &layout = plan_->layouts[0];
         for (int b = 0; b < layout.blocks; b++) {
@@ -108,7 +108,8 @@ private:
             tile_rows_.push_back(static_cast<size_t>(q) * case_.group_heads + row.head());
             rows_[tile_rows_.back()] += tile.group == plan_->group_count ? kAlone : 1;
         }
-        ItemWalk walk(*plan_, layout, tile, 0, 0);
+        const HeadKeys keys = Workspace(*plan_, 1, true, nullptr).packed_keys(layout, 0);
+        ItemWalk walk(*plan_, layout, keys, tile, 0, 0);
         Batch batch;
         while (walk.next(scratch, variant_.fold_items, &batch)) {
             if (batch.items > variant_.fold_items || batch.slots > variant_.chunk)

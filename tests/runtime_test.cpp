@@ -14,13 +14,13 @@ constexpr int32_t kMost = std::numeric_limits<int32_t>::max();
 
 TEST(Status, MessagesAreDistinctSentences) {
     std::set<std::string> messages;
-    for (int s = LAC_OK; s <= LAC_LIST_CAP; s++) {
+    for (int s = LAC_OK; s <= LAC_BAD_IMAGE; s++) {
         const char *message = lac_status_message(static_cast<lac_status>(s));
         ASSERT_NE(message, nullptr);
         EXPECT_STRNE(message, "");
         EXPECT_TRUE(messages.insert(message).second) << message;
     }
-    for (const int s : {LAC_LIST_CAP + 1, -1, kMost}) {
+    for (const int s : {LAC_BAD_IMAGE + 1, -1, kMost}) {
         const char *message = lac_status_message(static_cast<lac_status>(s));
         EXPECT_STREQ(message, "unknown status");
         EXPECT_EQ(messages.count(message), 0u);

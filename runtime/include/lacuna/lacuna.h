@@ -47,7 +47,13 @@ typedef enum lac_status {
     LAC_LIST_UNSORTED,    /* an index is smaller than the one before it */
     LAC_LIST_REPEATED,    /* an index stands twice in a row */
     LAC_LIST_FUTURE,      /* topk: a key lies ahead of its query */
-    LAC_LIST_CAP          /* topk: a row holds more than max(K, C) */
+    LAC_LIST_CAP,         /* topk: a row holds more than max(K, C) */
+    LAC_CACHE_FULL,       /* the tokens do not fit below the cache's max_context */
+    LAC_FORGOTTEN,        /* the cache has dropped keys that these queries would see */
+    LAC_NOT_INCREMENTAL,  /* the pattern's earlier rows see later keys: attend all tokens at once */
+    LAC_CACHE_MISMATCH,   /* caches or plan of a step were made for something else */
+    LAC_FOREIGN_IMAGE,    /* no image of a cache like this one */
+    LAC_BAD_IMAGE         /* the image of a cache is cut or damaged */
 } lac_status;
 
 /* One sentence for a status; never null. */
@@ -95,6 +101,7 @@ size_t lac_pattern_slug(const lac_pattern *pattern, char *text, size_t capacity)
 
 typedef struct lac_bundle lac_bundle;   /* what a generated header declares */
 typedef struct lac_variant lac_variant; /* one kernel set, compiled for one tier */
+typedef struct lac_cache lac_cache;     /* lacuna/cache.h */
 
 typedef struct lac_request {
     uint32_t size; /* sizeof(lac_request) */

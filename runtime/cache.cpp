@@ -1,0 +1,93 @@
+// lac_cache_*: making, trimming and asking.
+#include "runtime/cache.h"
+
+#include "runtime/validate.h"
+
+namespace lacuna {
+namespace {
+
+int32_t kept_keys(const lac_cache &cache) {
+    int32_t kept = 0;
+    for (int32_t k = 0; k < cache.tokens; k++) kept += retained(cache.pattern, k, cache.tokens - 1);
+    return kept;
+}
+
+lac_tensor rows_of(const lac_cache &cache, const float *first, int32_t features) {
+    const auto token = static_cast<int64_t>(features * sizeof(float));
+    return {sizeof(lac_tensor),
+            LAC_F32,
+            const_cast<float *>(first),
+            1,
+            cache.options.kv_heads,
+            cache.tokens,
+            features,
+            0,
+            static_cast<int64_t>(cache.head_bytes),
+            token};
+}
+
+}  // namespace
+}  // namespace lacuna
+
+using namespace lacuna;
+
+extern "C" {
+
+lac_status lac_cache_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
+                           const lac_cache_options *options, size_t *bytes) {
+    if (!bytes) return LAC_BAD_ARGUMENT;
+    lac_cache cache;
+    if (lac_status s = describe_cache(kernel, pattern, options, &cache); s != LAC_OK) return s;
+    *bytes = cache.bytes;
+    return LAC_OK;
+}
+
+lac_status lac_cache_init(const lac_kernel *kernel, const lac_pattern *pattern,
+                          const lac_cache_options *options, void *memory, size_t bytes,
+                          lac_cache **out) {
+    if (!memory || !out) return LAC_BAD_ARGUMENT;
+    if (reinterpret_cast<uintptr_t>(memory) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
+    lac_cache cache;
+    if (lac_status s = describe_cache(kernel, pattern, options, &cache); s != LAC_OK) return s;
+    if (bytes < cache.bytes) return LAC_TOO_SMALL;
+    *out = static_cast<lac_cache *>(memory);
+    **out = cache;
+    return LAC_OK;
+}
+
+lac_status lac_cache_trim(lac_cache *cache, int32_t tokens) {
+    if (!cache) return LAC_BAD_ARGUMENT;
+    if (tokens < 0 || tokens > cache->tokens) return LAC_BAD_LENGTH;
+    if (tokens > 0 && tokens < shortest_length(*cache)) return LAC_FORGOTTEN;
+    cache->tokens = tokens;
+    if (tokens == 0) cache->high = 0;
+    return LAC_OK;
+}
+
+lac_status lac_cache_read_state(const lac_cache *cache, lac_cache_state *state) {
+    if (!cache || !state || state->size != sizeof(lac_cache_state)) return LAC_BAD_ARGUMENT;
+    *state = {
+        sizeof(lac_cache_state), cache->tokens, shortest_length(*cache), kept_keys(*cache), 0, 0};
+    for (int32_t s = 0; s < cache->store_count; s++) {
+        state->slots += cache->store[s].slots;
+        state->padded_slots +=
+            static_cast<int32_t>(cache->store[s].panels()) * cache->variant().panel_keys;
+    }
+    if (cache->rows) {
+        state->slots += cache->options.max_context;
+        state->padded_slots += cache->options.max_context;
+    }
+    return LAC_OK;
+}
+
+lac_status lac_cache_rows(const lac_cache *cache, lac_tensor *k, lac_tensor *v) {
+    if (!cache || !k || !v) return LAC_BAD_ARGUMENT;
+    if (!cache->rows) return LAC_NO_LISTS;
+    if (cache->tokens < 1) return LAC_BAD_LENGTH;
+    const HeadKeys head = head_keys(*cache, 0);
+    *k = rows_of(*cache, head.keys, cache->variant().head_dim);
+    *v = rows_of(*cache, head.values, cache->variant().value_dim);
+    return LAC_OK;
+}
+
+}  // extern "C"

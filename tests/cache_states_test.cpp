@@ -1,0 +1,162 @@
+// Any sequence of appends, steps, trims, forks, saves and loads, against a plain K and V that only
+// grow and shrink: every step gives the bits of lac_attention over them.
+#include <gtest/gtest.h>
+#include <rapidcheck.h>
+
+#include "tests/cached.h"
+
+namespace lacuna {
+namespace {
+
+const char *const kPatterns[] = {"dense",
+                                 "window:17",
+                                 "window:30+sink:5",
+                                 "every:7+window:12",
+                                 "dilated:5,3+sink:2",
+                                 "strided:6+window:9",
+                                 "block:20",
+                                 "heads(0=window:8|1-3=every:5+local:3,0)"};
+constexpr int kContext = 220;
+
+// What a run of the test does, read off a list of numbers, so that a failure shrinks.
+struct Op {
+    enum Kind { kAppend, kAttend, kTrim, kFork, kReload, kKinds } kind;
+    int amount;
+    static Op from(unsigned number) {
+        return {static_cast<Kind>(number % kKinds), static_cast<int>(number / kKinds % 64)};
+    }
+};
+
+class Machine {
+public:
+    Machine(const std::string &tier, const std::string &pattern, int max_append, int max_rollback)
+        : kernel_(find_kernel(general_kernel(16, 16), tier)),
+          p_(problem(pattern)),
+          t_(p_),
+          cache_(std::make_unique<Cached>(kernel_, pattern,
+                                          options_of(p_, max_append, max_rollback))) {}
+
+    void run(const Op &op) {
+        switch (op.kind) {
+            case Op::kAppend: append(1 + op.amount % cache_->options().max_append); break;
+            case Op::kAttend: attend(1 + op.amount % cache_->options().max_append); break;
+            case Op::kTrim: trim(op.amount % 24); break;
+            case Op::kFork: fork(); break;
+            case Op::kReload: reload(); break;
+            case Op::kKinds: break;
+        }
+        RC_ASSERT(cache_->tokens() == tokens_);
+    }
+
+private:
+    static Problem problem(const std::string &pattern) {
+        Problem p;
+        p.pattern = pattern;
+        p.heads = 4;
+        p.kv_heads = 2;
+        p.head_dim = p.value_dim = 16;
+        p.q_tokens = p.k_tokens = kContext;
+        return p;
+    }
+
+    // Keys that come again after a trim are others than before.
+    void append(int count) {
+        if (tokens_ + count > kContext) {
+            RC_ASSERT(cache_->append(t_, 0, count) == LAC_CACHE_FULL);
+            return;
+        }
+        std::normal_distribution<float> normal;
+        for (int h = 0; h < p_.kv_heads; h++)
+            for (int i = tokens_; i < tokens_ + count; i++)
+                for (int d = 0; d < p_.head_dim; d++) {
+                    t_.k.at(0, h, i, d) = normal(random_);
+                    t_.v.at(0, h, i, d) = normal(random_);
+                }
+        RC_ASSERT(cache_->append(t_, 0, count) == LAC_OK);
+        tokens_ += count;
+        high_ = std::max(high_, tokens_);
+    }
+
+    void attend(int queries) {
+        if (tokens_ == 0) return;
+        queries = std::min(queries, tokens_);
+        const lac_status want =
+            tokens_ - queries < cache_->state().shortest ? LAC_FORGOTTEN : LAC_OK;
+        clear_output(t_);
+        RC_ASSERT(step({cache_.get()}, p_, t_, {queries}, {}) == want);
+        if (want != LAC_OK) return;
+        RC_ASSERT(last_rows(queries) == plain(queries));
+    }
+
+    ResultBits last_rows(int queries) {
+        ResultBits all;
+        for (int h = 0; h < p_.heads; h++)
+            for (int i = tokens_ - queries; i < tokens_; i++)
+                for (int d = 0; d < p_.value_dim; d++)
+                    all.push_back(bits_of(t_.out.at(0, h, i, d)));
+        return all;
+    }
+
+    ResultBits plain(int queries) {
+        Problem p = p_;
+        p.k_tokens = tokens_;
+        p.q_tokens = queries;
+        Views v(t_);
+        v.q = tokens_of(v.q, 0, tokens_ - queries, queries);
+        v.out = tokens_of(v.out, 0, tokens_ - queries, queries);
+        v.k = tokens_of(v.k, 0, 0, tokens_);
+        v.v = tokens_of(v.v, 0, 0, tokens_);
+        clear_output(t_);
+        Planned(kernel_, p, {}).call(v);
+        return last_rows(queries);
+    }
+
+    void trim(int back) {
+        const int to = std::max(tokens_ - back, 0);
+        const lac_cache_options &o = cache_->options();
+        const int shortest = cache_->state().shortest;
+        RC_ASSERT(shortest <= std::max(high_ - o.max_append - o.max_rollback, 0));
+        const bool kept = to == 0 || to >= shortest;
+        RC_ASSERT(lac_cache_trim(cache_->get(), to) == (kept ? LAC_OK : LAC_FORGOTTEN));
+        if (kept) tokens_ = to;
+        if (to == 0) high_ = 0;
+    }
+
+    void fork() {
+        auto copy = std::make_unique<Cached>(cache_->fork());
+        std::memset(static_cast<void *>(cache_->get()), 0x7f, cache_->bytes());
+        cache_ = std::move(copy);
+    }
+
+    void reload() {
+        std::vector<uint8_t> image(lac_cache_image_bytes(cache_->get()));
+        RC_ASSERT(lac_cache_save(cache_->get(), image.data(), image.size()) == LAC_OK);
+        auto fresh = std::make_unique<Cached>(kernel_, p_.pattern, cache_->options());
+        RC_ASSERT(lac_cache_load(fresh->get(), image.data(), image.size()) == LAC_OK);
+        cache_ = std::move(fresh);
+    }
+
+    lac_kernel kernel_;
+    Problem p_;
+    Tensors t_;
+    std::unique_ptr<Cached> cache_;
+    std::mt19937 random_{7};
+    int tokens_ = 0, high_ = 0;
+};
+
+TEST(CacheStates, EveryStepGivesTheBitsOfPlainAttention) {
+    for (const std::string &tier : runnable_tiers()) {
+        EXPECT_TRUE(rc::check("cache of " + tier, [&] {
+            const std::string pattern = *rc::gen::elementOf(
+                std::vector<std::string>(std::begin(kPatterns), std::end(kPatterns)));
+            const int max_append = *rc::gen::inRange(1, 40), back = *rc::gen::inRange(0, 24);
+            const auto numbers = *rc::gen::container<std::vector<unsigned>>(
+                *rc::gen::inRange(1, 160), rc::gen::inRange(0u, 5u * 64));
+            Machine machine(tier, pattern, max_append, back);
+            for (const unsigned number : numbers) machine.run(Op::from(number));
+        }));
+    }
+}
+
+}  // namespace
+}  // namespace lacuna
