@@ -28,19 +28,22 @@ KeepTest keep_by_words(const Func &words) {
 }
 
 KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions, const Func &first_keys,
-                         const Expr &key_step, const Expr &segment, const Expr &tokens) {
+                         const Expr &key_step, const Expr &atoms, const Expr &tokens) {
     if (!compiles(pattern)) throw std::invalid_argument("a pattern that takes mask words alone");
     return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
         Expr q = positions(r, item);
         Expr k = first_keys(edge, item) + ki * key_step;
         const Sequence in;
         const Pair<Expr> pair{0, q, k, tokens, in};
-        Expr keep = owned<Expr>(pattern, 0, pair);
-        for (uint32_t s = 1; s < pattern.atom_count; s++)
-            keep = select(segment == static_cast<int>(s), owned<Expr>(pattern, s, pair), keep);
-        if (!has_classes(pattern)) return keep;  // else short sequences run in dense order
-        return select(segment == static_cast<int>(kWhole), owned<Expr>(pattern, kWhole, pair),
-                      keep);
+        const Owners all = owners_of(pattern);
+        Expr keep = owned<Expr>(pattern, all.owner[0], pair);
+        const auto add = [&](const Owner &owner) {
+            keep = select(atoms == static_cast<int>(owner.atoms), owned<Expr>(pattern, owner, pair),
+                          keep);
+        };
+        for (int i = 1; i < all.count; i++) add(all.owner[i]);
+        if (has_classes(pattern)) add(kWhole);  // short sequences run in dense order
+        return keep;
     };
 }
 

@@ -16,9 +16,9 @@ using KeepTest = std::function<Halide::Expr(const Halide::Var &ki, const Halide:
 KeepTest keep_by_words(const Halide::Func &words);
 
 // The pattern's own attends(), inlined. positions(row, item): q of each row; first_keys(edge,
-// item): k of lane 0; lanes are key_step apart; `segment` owns the panels.
+// item): k of lane 0; lanes are key_step apart; `atoms` are those of the panels' owner.
 KeepTest keep_by_pattern(const lac_pattern &pattern, const Halide::Func &positions,
                          const Halide::Func &first_keys, const Halide::Expr &key_step,
-                         const Halide::Expr &segment, const Halide::Expr &tokens);
+                         const Halide::Expr &atoms, const Halide::Expr &tokens);
 
 }  // namespace lacuna

@@ -101,7 +101,7 @@ public:
     // pattern, positions(row, item) and first_keys(edge, item).
     Input<Buffer<uint32_t, 3>> *words = nullptr;
     Input<Buffer<int32_t, 2>> *positions = nullptr, *first_keys = nullptr;
-    Input<int> *key_step = nullptr, *segment = nullptr, *tokens = nullptr;
+    Input<int> *key_step = nullptr, *atoms = nullptr, *tokens = nullptr;
     Output<Buffer<float, 3>> out{"out"};
 
     void configure() {
@@ -112,7 +112,7 @@ public:
         positions = add_input<Buffer<int32_t, 2>>("positions");
         first_keys = add_input<Buffer<int32_t, 2>>("first_keys");
         key_step = add_input<int>("key_step");
-        segment = add_input<int>("segment");
+        atoms = add_input<int>("atoms");
         tokens = add_input<int>("tokens");
     }
 
@@ -161,7 +161,7 @@ private:
         lac_pattern parsed;
         if (lac_pattern_parse(pattern.value().c_str(), &parsed, nullptr) != LAC_OK)
             throw std::invalid_argument("bad pattern " + pattern.value());
-        return keep_by_pattern(parsed, *positions, *first_keys, *key_step, *segment, *tokens);
+        return keep_by_pattern(parsed, *positions, *first_keys, *key_step, *atoms, *tokens);
     }
 
     void constrain(const Format &f) {

@@ -48,6 +48,11 @@ struct Segment {
     int32_t row_stride = 1;
     Source source = Source::kPanels;
     int32_t list_tokens = 0;
+    // Do both visit the same panels for the same rows?
+    bool same_panels(const Segment &s) const {
+        return source == Source::kPanels && s.source == source && s.modulus == modulus &&
+               s.row_stride == row_stride;
+    }
     static Segment contiguous() { return {}; }
     static Segment own_class(int32_t modulus) { return {modulus, modulus, modulus}; }
     static Segment listed(int32_t tokens) { return {1, 1, 1, Source::kList, tokens}; }
@@ -77,6 +82,25 @@ struct KeyRanges {
         return r;
     }
     void add(int64_t first, int64_t end) { range[count++] = {first, end}; }
+    // Adds a range in its place and joins those that meet; with no room left, one covers all.
+    void join(KeyRange added) {
+        if (count == kMost) {
+            added = {smaller(added.first, range[0].first), larger(added.end, range[count - 1].end)};
+            count = 0;
+        }
+        int place = count++;
+        for (; place > 0 && range[place - 1].first > added.first; place--)
+            range[place] = range[place - 1];
+        range[place] = added;
+        int last = 0;
+        for (int i = 1; i < count; i++) {
+            if (range[i].first <= range[last].end)
+                range[last].end = larger(range[last].end, range[i].end);
+            else
+                range[++last] = range[i];
+        }
+        count = last + 1;
+    }
 };
 
 struct RowCuts {

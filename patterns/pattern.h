@@ -1,5 +1,5 @@
-// A pattern as a union of atoms: who attends, and which atom's segment visits a key. Overlaps are
-// resolved here, from the atoms' own definitions: the first atom that keeps a pair owns it.
+// A pattern as a union of atoms: who attends, and which segment visits a key. Overlaps are resolved
+// here, from the atoms' own definitions: the first segment with an atom that keeps a pair owns it.
 #pragma once
 #include "patterns/atoms.h"
 
@@ -59,26 +59,72 @@ auto atom_attends(const lac_atom &a, const Pair<Int> &p) {
     return for_all_heads(a) ? keep : keep && within_heads(a, p);
 }
 
-// The atoms before `end` that keep a pair, none or some of them.
+// Atoms of a pattern, a bit each.
+using AtomSet = uint32_t;
+constexpr AtomSet only(uint32_t atom) { return AtomSet{1} << atom; }
+inline uint32_t first_of(AtomSet atoms) { return static_cast<uint32_t>(__builtin_ctz(atoms)); }
+
+// Does some atom of the set keep the pair?
 template <class Int>
-auto any_attends(const lac_pattern &p, uint32_t end, const Pair<Int> &pair) {
-    auto any = atom_attends(p.atom[0], pair);
-    for (uint32_t i = 1; i < end; i++) any = any || atom_attends(p.atom[i], pair);
+auto any_attends(const lac_pattern &p, AtomSet atoms, const Pair<Int> &pair) {
+    const uint32_t first = first_of(atoms);
+    auto any = atom_attends(p.atom[first], pair);
+    for (uint32_t i = first + 1; i < p.atom_count; i++)
+        if (atoms & only(i)) any = any || atom_attends(p.atom[i], pair);
     return any;
 }
 
-// Which pairs segment `owner` visits: kept by its atom, by no earlier one, inside the sequence
-// and, unless the pattern is bidi, not ahead of the query. The owner kWhole has all kept pairs.
-// `listed`: the keys were taken from the atom's own list for these queries.
-constexpr uint32_t kWhole = LAC_MAX_ATOMS;
+// What a segment visits: the pairs that an atom of its own keeps and no atom of an earlier segment.
+struct Owner {
+    AtomSet atoms, earlier;
+};
+constexpr Owner kWhole{~AtomSet{0}, 0};  // all kept pairs
+
+// The owners that share a pattern among them. Atoms whose keys lie in the same panels for the same
+// rows are one owner: no panel is visited for each of them.
+struct Owners {
+    Owner owner[LAC_MAX_ATOMS];
+    int count = 0;
+};
+inline Owners owners_of(const lac_pattern &p) {
+    Owners all;
+    AtomSet taken = 0;
+    for (uint32_t a = 0; a < p.atom_count; a++) {
+        if (taken & only(a)) continue;
+        const Segment s = segment_of(p.atom[a]);
+        AtomSet atoms = only(a);
+        for (uint32_t b = a + 1; b < p.atom_count; b++)
+            if (s.same_panels(segment_of(p.atom[b]))) atoms |= only(b);
+        all.owner[all.count++] = {atoms, taken};
+        taken |= atoms;
+    }
+    return all;
+}
+
+// Which pairs an owner visits: its own, inside the sequence and, unless the pattern is bidi, not
+// ahead of the query. `listed`: the keys were taken from its one atom's list for these queries.
 template <class Int>
-auto owned(const lac_pattern &p, uint32_t owner, const Pair<Int> &pair, bool listed = false) {
+auto owned(const lac_pattern &p, const Owner &owner, const Pair<Int> &pair, bool listed = false) {
     auto keep = pair.k < pair.n;
     if (!p.bidi) keep = keep && pair.k <= pair.q;
-    if (owner == kWhole) return keep && any_attends(p, p.atom_count, pair);
-    const lac_atom &atom = p.atom[owner];
-    keep = keep && (listed ? within_heads(atom, pair) : atom_attends(atom, pair));
-    return owner > 0 ? keep && !any_attends(p, owner, pair) : keep;
+    keep = keep && (listed ? within_heads(p.atom[first_of(owner.atoms)], pair)
+                           : any_attends(p, owner.atoms, pair));
+    return owner.earlier ? keep && !any_attends(p, owner.earlier, pair) : keep;
+}
+
+// Where the keys lie that atoms of the set may keep: within the sequence, ascending, apart.
+inline KeyRanges keys_of(const lac_pattern &p, AtomSet atoms, const TileRows &rows) {
+    KeyRanges all;
+    for (uint32_t a = 0; a < p.atom_count; a++) {
+        if (!(atoms & only(a))) continue;
+        const KeyRanges keys = keys_of(p.atom[a], rows);
+        for (int i = 0; i < keys.count; i++) {
+            const auto first = larger<int64_t>(keys.range[i].first, 0);
+            const int64_t end = smaller(keys.range[i].end, rows.n);
+            if (first < end) all.join({first, end});
+        }
+    }
+    return all;
 }
 
 // The pattern's definition: may this query see this key?

@@ -55,7 +55,7 @@ void TileAttention::partial(const Batch &batch) {
         const auto kernel = few ? v_.partial_pattern_few : v_.partial_pattern;
         kernel(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
                call_.softcap, careful_path, &positions, &first_keys, step,
-               static_cast<int32_t>(info.atom), layout_.k_tokens, &out);
+               static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
     } else {
         View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});

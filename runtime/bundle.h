@@ -18,7 +18,7 @@ using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, Hali
                                  HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
                                  int32_t slots, int32_t edge_count, float softcap, bool careful,
                                  HalideBuffer *positions, HalideBuffer *first_keys,
-                                 int32_t key_step, int32_t segment, int32_t tokens,
+                                 int32_t key_step, int32_t atoms, int32_t tokens,
                                  HalideBuffer *out);
 // Items whose keys are listed one by one; K and V are the caller's rows, [token][feature].
 // tokens(lane, slot, item) gives the row of each key; lanes past the end of a list repeat its last.

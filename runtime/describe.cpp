@@ -29,24 +29,27 @@ bool alike(const Group &a, const Group &b) {
            a.row_heads == b.row_heads;
 }
 
-void add_segment(lac_plan &plan, Group &group, uint32_t atom, const Segment &s) {
-    plan.segment[plan.segment_count++] = {atom, store_for(plan, s), s.modulus, s.row_stride,
+void add_segment(lac_plan &plan, Group &group, const Owner &owner, const Segment &s) {
+    plan.segment[plan.segment_count++] = {owner, store_for(plan, s), s.modulus, s.row_stride,
                                           s.source};
     group.segments++;
 }
 
 // Segments that one tile of rows can serve follow each other, so that its Q is packed once.
 void group_segments(lac_plan &plan, bool own_lists) {
+    const Owners owners = owners_of(plan.pattern);
+    const auto segment = [&](int i) {
+        return segment_of(plan.pattern.atom[first_of(owners.owner[i].atoms)]);
+    };
     bool taken[LAC_MAX_ATOMS] = {};
-    for (uint32_t a = 0; a < plan.pattern.atom_count; a++) {
+    for (int a = 0; a < owners.count; a++) {
         if (taken[a]) continue;
         Group &g = plan.group[plan.group_count++];
-        g = group_of(plan, segment_of(plan.pattern.atom[a]), own_lists);
-        for (uint32_t b = a; b < plan.pattern.atom_count; b++) {
-            const Segment s = segment_of(plan.pattern.atom[b]);
-            if (taken[b] || !alike(group_of(plan, s, own_lists), g)) continue;
+        g = group_of(plan, segment(a), own_lists);
+        for (int b = a; b < owners.count; b++) {
+            if (taken[b] || !alike(group_of(plan, segment(b), own_lists), g)) continue;
             taken[b] = true;
-            add_segment(plan, g, b, s);
+            add_segment(plan, g, owners.owner[b], segment(b));
         }
     }
 }

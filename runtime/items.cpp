@@ -70,19 +70,19 @@ void ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
 // Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
 bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
     const Run &run = plan_.runs[run_];
-    const uint32_t owner = plan_.segment[run.segment].atom;
+    const SegmentInfo &info = plan_.segment[run.segment];
     const int32_t most = plan_.variant->pairs_most;
     *batch = {run.segment, 1, 0, 0, 0};
     for (; rows_done_ < tile_.rows; rows_done_++, row_.advance(), pair_ = 0) {
         const int64_t head = head_of(row_);
-        const Indices keys = list_of(plan_.pattern.atom[owner], in_, head, row_.position());
+        const Indices keys = list_of(listing_atom(plan_, info), in_, head, row_.position());
         const int64_t left = keys.count - pair_;
         if (batch->pairs > 0 && left > most - batch->pairs) return true;
         const int64_t end = pair_ + smaller<int64_t>(left, most);
         for (; pair_ < end; pair_++) {
             const int32_t key = keys.first[pair_];
             if (run.words == kTested &&
-                !owned<int64_t>(plan_.pattern, owner,
+                !owned<int64_t>(plan_.pattern, info.owner,
                                 {head, row_.position(), key, layout_.k_tokens, in_}, true))
                 continue;
             scratch.pair_rows[batch->pairs] = rows_done_;
@@ -104,7 +104,7 @@ bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
     if (run_ == end_) return false;
     if (info.source == Source::kPairs) return next(scratch, most, batch);
     if (info.source == Source::kList)
-        list_ = list_of(plan_.pattern.atom[info.atom], in_,
+        list_ = list_of(listing_atom(plan_, info), in_,
                         int64_t{kv_head_} * plan_.group_heads + tile_.first_head, tile_.position);
     const int32_t first = run_;
     read_item(scratch, 0, &item);

@@ -51,7 +51,7 @@ struct Store {
 };
 
 struct SegmentInfo {
-    uint32_t atom;  // index in the pattern, or kWhole
+    Owner owner;
     int32_t store;  // of its panels; kNoStore when keys are listed
     int32_t modulus;
     int32_t row_stride;
@@ -112,6 +112,11 @@ struct lac_plan {
 };
 
 namespace lacuna {
+
+// The atom of a segment whose keys are listed.
+inline const lac_atom &listing_atom(const lac_plan &plan, const SegmentInfo &info) {
+    return plan.pattern.atom[first_of(info.owner.atoms)];
+}
 
 // Residue classes that hold a key of a sequence, and the panels of all of them.
 inline int32_t residues_in(const Store &s, const Layout &layout) {

@@ -66,7 +66,7 @@ int64_t PlanBuilder::keys_read(int32_t store) const {
     bool by_order = false, by_groups = false;
     for (int32_t s = 0; s < plan_.segment_count; s++)
         if (plan_.segment[s].store == store)
-            (plan_.segment[s].atom == kWhole ? by_order : by_groups) = true;
+            (plan_.segment[s].owner.atoms == kWhole.atoms ? by_order : by_groups) = true;
     if (by_groups && end > dense_order_end()) return n;
     if (!by_order) return 0;
     return plan_.pattern.bidi || globals_.count > 0 ? n : smaller(n, dense_order_end());

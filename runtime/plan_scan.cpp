@@ -14,17 +14,14 @@ void PlanBuilder::add_segment_runs(int32_t segment) {
 
 void PlanBuilder::add_panel_runs(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
-    const int64_t n = layout_.k_tokens;
-    KeyRanges keys = KeyRanges::one(0, n);
-    if (info.atom != kWhole)
-        keys = keys_of(plan_.pattern.atom[info.atom], {rows_.lo, rows_.hi, n, kv_head_});
+    const KeyRanges keys =
+        keys_of(plan_.pattern, info.owner.atoms, {rows_.lo, rows_.hi, layout_.k_tokens, kv_head_});
     const int64_t residue = info.row_stride > 1 ? tile_.residue : 0;
     const int64_t panel = static_cast<int64_t>(info.modulus) * plan_.variant->panel_keys;
     int64_t done = 0;  // ranges may share a panel
     for (int i = 0; i < keys.count; i++) {
-        const auto first = larger<int64_t>(keys.range[i].first, 0);
-        const int64_t end = smaller(keys.range[i].end, n);
-        if (end <= first || end <= residue) continue;
+        const auto [first, end] = keys.range[i];
+        if (end <= residue) continue;
         const int64_t begin = larger(larger<int64_t>(first - residue, 0) / panel, done);
         done = larger(done, ceil_div(end - residue, panel));
         scan(segment, begin, done);
@@ -34,13 +31,12 @@ void PlanBuilder::add_panel_runs(int32_t segment) {
 
 // All rows of the tile share the list, which its "panels" cut into pieces of panel_keys.
 void PlanBuilder::add_list_runs(int32_t segment) {
-    const lac_atom &atom = plan_.pattern.atom[plan_.segment[segment].atom];
-    list_ = list_of(atom, in_, heads_.lo, rows_.lo);
+    list_ = list_of(listing_atom(plan_, plan_.segment[segment]), in_, heads_.lo, rows_.lo);
     scan(segment, 0, ceil_div(list_.count, plan_.variant->panel_keys));
     close_run();
 }
 
-// One run stands for the pairs of all rows; which of them an earlier atom owns, or lie ahead, is
+// One run stands for the pairs of all rows; which of them an earlier segment owns, or lie ahead, is
 // asked pair by pair when they are expanded.
 void PlanBuilder::add_pair_run(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
@@ -50,15 +46,15 @@ void PlanBuilder::add_pair_run(int32_t segment) {
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
         const int64_t q = row.position();
-        const Indices keys = list_of(plan_.pattern.atom[info.atom], in_, head, q);
+        const Indices keys = list_of(listing_atom(plan_, info), in_, head, q);
         if (keys.count == 0) continue;
         listed += keys.count;
         const Span span{keys.first[0], keys.first[keys.count - 1], 1};
-        const Maybe all = owned<Span>(plan_.pattern, info.atom,
+        const Maybe all = owned<Span>(plan_.pattern, info.owner,
                                       {Span::one(head), Span::one(q), span, n, in_}, true);
         if (all.always()) kept += keys.count;
         for (int64_t i = 0; all.can_hold && all.can_fail && i < keys.count; i++)
-            kept += owned<int64_t>(plan_.pattern, info.atom,
+            kept += owned<int64_t>(plan_.pattern, info.owner,
                                    {head, q, keys.first[i], layout_.k_tokens, in_}, true);
     }
     if (kept == 0) return;
@@ -85,7 +81,7 @@ Maybe PlanBuilder::owned_panels(int32_t segment, int64_t first, int64_t end) con
     const bool listed = info.source == Source::kList;
     const Pair<Span> pair{heads_, rows_, keys_of_panels(segment, first, end),
                           Span::one(layout_.k_tokens), in_};
-    Maybe kept = owned<Span>(plan_.pattern, info.atom, pair, listed);
+    Maybe kept = owned<Span>(plan_.pattern, info.owner, pair, listed);
     // A piece that its keys do not fill.
     if (listed && end * plan_.variant->panel_keys > list_.count) kept.can_fail = true;
     return kept;
@@ -122,7 +118,7 @@ bool PlanBuilder::add_alike(int32_t segment, int64_t first, int64_t end) {
     TileRowCursor row(plan_, tile_, globals_);
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
-        const Maybe kept = owned<Span>(plan_.pattern, info.atom,
+        const Maybe kept = owned<Span>(plan_.pattern, info.owner,
                                        {Span::one(head), Span::one(row.position()), keys, n, in_});
         if (kept.can_hold && kept.can_fail) return false;
         if (!kept.can_hold) continue;
@@ -170,7 +166,7 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
             const Pair<Lanes> pair{Lanes::one(head), Lanes::one(row.position()), lanes, n, in_};
             word =
                 used &
-                owned<Lanes>(plan_.pattern, info.atom, pair, info.source == Source::kList).word();
+                owned<Lanes>(plan_.pattern, info.owner, pair, info.source == Source::kList).word();
             token = row.position();
         }
         words[r] = word;

@@ -21,6 +21,7 @@ const char *const kPatterns[] = {"dense",
                                  "sink:9",
                                  "block:10",
                                  "global:3+window:12",
+                                 "sink:4+every:7+window:40",
                                  "window:16+strided:8",
                                  "dilated:3,6+window:5+strided:4",
                                  "strided:150+dilated:4,7+window:16+sink:2",
@@ -129,6 +130,26 @@ TEST_P(Determinism, AHundredRepeats) {
             clear_output(t);
             planned.call(Views(t));
             ASSERT_EQ(difference(all_bits(t, p), want), "") << "repeat " << i << " " << pattern;
+        }
+    }
+}
+
+// They are one segment, whichever comes first.
+TEST_P(Determinism, AnyOrderOfContiguousAtoms) {
+    if (entry().pattern) return;
+    const std::vector<std::string> orders[] = {
+        {"sink:4+window:70", "window:70+sink:4"},
+        {"bidi/global:5+local:8,30+block:16", "bidi/block:16+global:5+local:8,30",
+         "bidi/local:8,30+block:16+global:5"},
+        {"sink:9+every:4+block:40", "block:40+every:4+sink:9"}};
+    for (const std::vector<std::string> &texts : orders) {
+        Problem p = problem(texts[0], 4, 2);
+        p.q_tokens = p.k_tokens = 311;
+        Tensors t(p);
+        const ResultBits want = result(kernel(), p, t, {});
+        for (const std::string &text : texts) {
+            p.pattern = text;
+            EXPECT_EQ(difference(result(kernel(), p, t, {}), want), "") << text;
         }
     }
 }

@@ -90,8 +90,14 @@ std::string described(Span x) {
     return std::to_string(x.lo) + "…" + std::to_string(x.hi) + " by " + std::to_string(x.step);
 }
 
-bool owned_pair(const lac_pattern &p, uint32_t owner, int64_t q, int64_t k, int64_t n) {
+bool owned_pair(const lac_pattern &p, const Owner &owner, int64_t q, int64_t k, int64_t n) {
     return owned<int64_t>(p, owner, {0, q, k, n, kPlainSequence});
+}
+
+// The one that has to look at all others.
+Owner last_owner(const lac_pattern &p) {
+    const Owners all = owners_of(p);
+    return all.owner[all.count - 1];
 }
 
 // Does any (or every) value of the progression satisfy it?
@@ -117,7 +123,7 @@ Maybe over_pairs(Span rows, Span keys, Holds holds) {
 bool decided(Maybe m) { return m.always() || m.never(); }
 
 void expect_lanes_agree(const lac_pattern &p, int64_t q, int64_t first, int64_t step, int64_t n) {
-    const auto owner = p.atom_count - 1;
+    const Owner owner = last_owner(p);
     const Lanes head = Lanes::one(0), row = Lanes::one(q), end = Lanes::one(n);
     const uint32_t word =
         owned<Lanes>(p, owner, {head, row, Lanes::from(first, step), end, kPlainSequence}).word();
@@ -183,7 +189,7 @@ TEST(Domain, SpansNeverClaimTooMuch) {
             const Span rows = any_span(random, any_step(random));
             const Span keys = any_span(random, any_step(random));
             const int64_t n = random() % 2 ? LAC_MAX_ARGUMENT : pick(random, 1, 200);
-            const uint32_t owner = p.atom_count - 1;
+            const Owner owner = last_owner(p);
             const Maybe claim =
                 owned<Span>(p, owner, {Span::one(0), rows, keys, Span::one(n), kPlainSequence});
             const Maybe truth = over_pairs(
@@ -243,14 +249,62 @@ TEST(Domain, KeyHintsContainEveryAttendedKey) {
     }
 }
 
+// Ranges that meet are one; with no room for another, one covers all.
+TEST(Domain, HintsOfSeveralAtomsAreAscendingAndApart) {
+    Random random(6);
+    for (int count : {1, 3, 39, 40, 41, 60}) {
+        for (int round = 0; round < 200; round++) {
+            KeyRanges joined;
+            bool added[400] = {};
+            for (int i = 0; i < count; i++) {
+                const int64_t first = pick(random, 0, 390), end = first + pick(random, 1, 9);
+                joined.join({first, end});
+                for (int64_t k = first; k < end; k++) added[k] = true;
+            }
+            int64_t after = -1, wide = 0;
+            for (int i = 0; i < joined.count; i++) {
+                ASSERT_GT(joined.range[i].first, after);
+                after = joined.range[i].end;
+            }
+            for (int64_t k = 0; k < 400; k++) {
+                ASSERT_TRUE(!added[k] || in_ranges(joined, k));
+                wide += !added[k] && in_ranges(joined, k);
+            }
+            if (count <= KeyRanges::kMost) {
+                ASSERT_EQ(wide, 0);
+            }
+        }
+    }
+}
+
+TEST(Domain, AtomsOfTheSamePanelsAndRowsAreOneOwner) {
+    const auto atom = [](uint32_t kind, int32_t a = 0, int32_t b = 0) {
+        return lac_atom{kind, {a, b}, 0, 0};
+    };
+    const Owners all =
+        owners_of(union_of({atom(kSink, 4), atom(kEvery, 8), atom(kWindow, 64),
+                            atom(kDilated, 9, 8), atom(kStrided, 8), atom(kEvery, 1)},
+                           false));
+    ASSERT_EQ(all.count, 3);
+    const AtomSet atoms[] = {0b100101, 0b000010, 0b011000}, earlier[] = {0, 0b100101, 0b100111};
+    for (int i = 0; i < 3; i++) {
+        EXPECT_EQ(all.owner[i].atoms, atoms[i]);
+        EXPECT_EQ(all.owner[i].earlier, earlier[i]);
+    }
+    // Lists are not panels.
+    EXPECT_EQ(owners_of(union_of({atom(kMaskCsr), atom(kGlobalList), atom(kTopK, 8)}, true)).count,
+              3);
+}
+
 TEST(Domain, OwnersPartitionTheAttendedPairs) {
     Random random(5);
     for (const lac_pattern &p : patterns(1500)) {
+        const Owners all = owners_of(p);
         const int64_t n = pick(random, 1, 40);
         for (int64_t q = 0; q < n; q++) {
             for (int64_t k = 0; k < n + 2; k++) {
                 int owners = 0;
-                for (uint32_t i = 0; i < p.atom_count; i++) owners += owned_pair(p, i, q, k, n);
+                for (int i = 0; i < all.count; i++) owners += owned_pair(p, all.owner[i], q, k, n);
                 ASSERT_EQ(owners, attends_at(p, q, k, n))
                     << described(p) << " q=" << q << " k=" << k << " n=" << n;
             }

@@ -74,6 +74,7 @@ public:
     }
     const lac_plan &plan() const { return *plan_; }
     const lac_pattern &pattern() const { return pattern_; }
+    int items() const { return items_; }
     const lac_shape &shape() const { return shape_; }
     int visits(int q, int g, int k) const {
         return count_[(static_cast<size_t>(q) * case_.group_heads + g) * case_.k_tokens + k];
@@ -112,6 +113,7 @@ private:
         ItemWalk walk(*plan_, layout, keys, tile, 0, 0);
         Batch batch;
         while (walk.next(scratch, variant_.fold_items, &batch)) {
+            items_ += batch.items;
             if (batch.items > variant_.fold_items || batch.slots > variant_.chunk)
                 fault = "an item or batch is too large";
             if (plan_->segment[batch.segment].source == Source::kPairs)
@@ -197,6 +199,7 @@ private:
     std::vector<int> count_, rows_;
     std::vector<size_t> tile_rows_;  // of the tile at hand
     int chunk_number_ = -1;
+    int items_ = 0;
 };
 
 // The first thing that is wrong, or nothing.
@@ -327,6 +330,38 @@ TEST(Plan, ComputesLittleMoreThanItKeeps) {
         const auto kept = static_cast<double>(lac_plan_attended_pairs(&visits.plan()));
         const auto computed = static_cast<double>(lac_plan_computed_pairs(&visits.plan()));
         EXPECT_LE(computed / kept, limit) << text;
+    }
+}
+
+// Atoms of contiguous keys share their panels, whichever comes first.
+TEST(Plan, TheOrderOfContiguousAtomsCostsNothing) {
+    const std::pair<const char *, const char *> pairs[] = {
+        {"sink:4+window:64", "window:64+sink:4"},
+        {"bidi/global:4+local:32,32", "bidi/local:32,32+global:4"},
+        {"bidi/global:16+window:40+block:64", "bidi/block:64+window:40+global:16"}};
+    for (const auto &[a, b] : pairs) {
+        for (const int tokens : {1, 16, 32, 64, 128, 300}) {
+            const Visits first({a, tokens, tokens, 0}), second({b, tokens, tokens, 0});
+            EXPECT_EQ(first.plan().segment_count, 1) << a;
+            EXPECT_EQ(lac_plan_computed_pairs(&first.plan()),
+                      lac_plan_computed_pairs(&second.plan()))
+                << a << " at " << tokens;
+            EXPECT_EQ(first.items(), second.items()) << a << " at " << tokens;
+        }
+    }
+}
+
+// A pattern that spares nothing in so short a sequence does what dense does: panels and items.
+TEST(Plan, ShortUnionsDoNoMoreThanDense) {
+    for (const int tokens : {16, 32, 64}) {
+        const Visits dense({"dense", tokens, tokens, 0});
+        for (const char *text : {"sink:4+window:64", "window:64+sink:4", "block:16+sink:2+dense"}) {
+            const Visits visits({text, tokens, tokens, 0});
+            EXPECT_LE(lac_plan_computed_pairs(&visits.plan()),
+                      lac_plan_computed_pairs(&dense.plan()))
+                << text << " at " << tokens;
+            EXPECT_LE(visits.items(), dense.items()) << text << " at " << tokens;
+        }
     }
 }
 
