@@ -4,8 +4,6 @@
 //   segment(a)                   how its keys are laid out in panels
 //   keys(a, rows)                ranges of keys, ascending, that hold all the rows may need: a hint
 //                                that bounds the search for panels; the plan decides by attends()
-//   row_cuts(a, n)               positions where tiles end, so that dense rows share no tile with
-//                                others (0: none)
 //   retention(a)                 which keys a later causal query can still see
 // Atoms that read lists of the caller's are described in listed.h.
 #pragma once
@@ -92,8 +90,8 @@ struct KeyRanges {
         for (; place > 0 && range[place - 1].first > added.first; place--)
             range[place] = range[place - 1];
         range[place] = added;
-        int last = 0;
-        for (int i = 1; i < count; i++) {
+        int last = larger(place - 1, 0);
+        for (int i = last + 1; i < count; i++) {
             if (range[i].first <= range[last].end)
                 range[last].end = larger(range[last].end, range[i].end);
             else
@@ -103,13 +101,8 @@ struct KeyRanges {
     }
 };
 
-struct RowCuts {
-    int64_t at[2];
-};
-
 // What most atoms have in common.
 struct PlainAtom {
-    static RowCuts row_cuts(const lac_atom &, int64_t) { return {{0, 0}}; }
     static Indices list(const lac_atom &, const Sequence &, int64_t, int64_t) { return {}; }
     static ListShape list_shape(const lac_atom &, int64_t, int64_t) { return {}; }
 };

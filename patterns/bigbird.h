@@ -159,10 +159,6 @@ struct BigBird : PlainAtom {
         return ranges;
     }
 
-    static RowCuts row_cuts(const lac_atom &a, int64_t n) {
-        return {{first_globals(a) * a.arg[0],
-                 larger<int64_t>(blocks(a, n) - last_globals(a), 0) * a.arg[0]}};
-    }
     // A later block row may draw any block.
     static Retention retention(const lac_atom &) { return {kEverything, 0, 0}; }
 };

@@ -1,5 +1,4 @@
-// global:N: the first N tokens see every key and are seen by every query (Longformer). Global
-// rows are dense rows in tiles of their own.
+// global:N: the first N tokens see every key and are seen by every query (Longformer).
 //   q\k 0 1 2 3 4 5
 //    0  # # # # # #      bidi/global:1
 //    1  #
@@ -18,7 +17,6 @@ struct Global : PlainAtom {
     static KeyRanges keys(const lac_atom &a, const TileRows &rows) {
         return KeyRanges::one(0, rows.first < a.arg[0] ? rows.n : a.arg[0]);
     }
-    static RowCuts row_cuts(const lac_atom &a, int64_t) { return {{a.arg[0]}}; }
     static Retention retention(const lac_atom &a) { return {0, a.arg[0], 0}; }
 };
 

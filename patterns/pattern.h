@@ -33,9 +33,6 @@ inline Segment segment_of(const lac_atom &a) {
 inline KeyRanges keys_of(const lac_atom &a, const TileRows &rows) {
     return visit(a.kind, [&](auto atom) { return atom.keys(a, rows); });
 }
-inline RowCuts row_cuts_of(const lac_atom &a, int64_t n) {
-    return visit(a.kind, [&](auto atom) { return atom.row_cuts(a, n); });
-}
 inline Retention retention_of(const lac_atom &a) {
     return visit(a.kind, [&](auto atom) { return atom.retention(a); });
 }

@@ -97,10 +97,7 @@ void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_
     const int64_t begin = smaller(larger<int64_t>(dense_order_end(), layout.q_start), end);
     add_dense_order(layout.q_start, begin);
     for (int64_t at = begin; at < end;) {
-        int64_t next = smaller((at / tokens + 1) * tokens, end);
-        for (uint32_t a = 0; a < plan_.pattern.atom_count; a++)
-            for (const int64_t cut : row_cuts_of(plan_.pattern.atom[a], layout.k_tokens).at)
-                if (at < cut && cut < next) next = cut;
+        const int64_t next = smaller((at / tokens + 1) * tokens, end);
         add_span(at, next);
         at = next;
     }
