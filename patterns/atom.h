@@ -80,7 +80,8 @@ struct KeyRanges {
         return r;
     }
     void add(int64_t first, int64_t end) { range[count++] = {first, end}; }
-    // Adds a range in its place and joins those that meet; with no room left, one covers all.
+    // Adds a range in its place and joins those that overlap; with no room left, one covers all.
+    // Ranges that only touch stay apart: the blocks of an atom are decided one by one.
     void join(KeyRange added) {
         if (count == kMost) {
             added = {smaller(added.first, range[0].first), larger(added.end, range[count - 1].end)};
@@ -92,7 +93,7 @@ struct KeyRanges {
         range[place] = added;
         int last = larger(place - 1, 0);
         for (int i = last + 1; i < count; i++) {
-            if (range[i].first <= range[last].end)
+            if (range[i].first < range[last].end)
                 range[last].end = larger(range[last].end, range[i].end);
             else
                 range[++last] = range[i];

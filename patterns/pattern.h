@@ -109,7 +109,7 @@ auto owned(const lac_pattern &p, const Owner &owner, const Pair<Int> &pair, bool
     return owner.earlier ? keep && !any_attends(p, owner.earlier, pair) : keep;
 }
 
-// Where the keys lie that atoms of the set may keep: within the sequence, ascending, apart.
+// Where the keys lie that atoms of the set may keep: within the sequence, ascending.
 inline KeyRanges keys_of(const lac_pattern &p, AtomSet atoms, const TileRows &rows) {
     KeyRanges all;
     for (uint32_t a = 0; a < p.atom_count; a++) {

@@ -249,8 +249,8 @@ TEST(Domain, KeyHintsContainEveryAttendedKey) {
     }
 }
 
-// Ranges that meet are one; with no room for another, one covers all.
-TEST(Domain, HintsOfSeveralAtomsAreAscendingAndApart) {
+// Ranges that overlap are one; with no room for another, one covers all.
+TEST(Domain, HintsOfSeveralAtomsAscend) {
     Random random(6);
     for (int count : {1, 3, 39, 40, 41, 60}) {
         for (int round = 0; round < 200; round++) {
@@ -261,9 +261,9 @@ TEST(Domain, HintsOfSeveralAtomsAreAscendingAndApart) {
                 joined.join({first, end});
                 for (int64_t k = first; k < end; k++) added[k] = true;
             }
-            int64_t after = -1, wide = 0;
+            int64_t after = 0, wide = 0;
             for (int i = 0; i < joined.count; i++) {
-                ASSERT_GT(joined.range[i].first, after);
+                ASSERT_GE(joined.range[i].first, after);
                 after = joined.range[i].end;
             }
             for (int64_t k = 0; k < 400; k++) {
