@@ -353,10 +353,11 @@ TEST(Plan, TheOrderOfContiguousAtomsCostsNothing) {
 
 // A pattern that spares nothing in so short a sequence does what dense does: panels and items.
 TEST(Plan, ShortUnionsDoNoMoreThanDense) {
-    for (const int tokens : {16, 32, 64}) {
-        const Visits dense({"dense", tokens, tokens, 0});
-        for (const char *text : {"sink:4+window:64", "window:64+sink:4", "block:16+sink:2+dense"}) {
+    for (const char *text : {"sink:4+window:64", "window:64+sink:4", "block:16+sink:2+dense",
+                             "bidi/local:32,32+global:4", "bidi/global:20+local:32,32"}) {
+        for (const int tokens : {16, 32, 64}) {
             const Visits visits({text, tokens, tokens, 0});
+            const Visits dense({visits.pattern().bidi ? "bidi/dense" : "dense", tokens, tokens, 0});
             EXPECT_LE(lac_plan_computed_pairs(&visits.plan()),
                       lac_plan_computed_pairs(&dense.plan()))
                 << text << " at " << tokens;
