@@ -1,4 +1,4 @@
-// What an atom's header gives. Each atom is a struct with four static members:
+// What an atom's header gives. Each atom is a struct with five static members:
 //   syntax                       its name, parameters and one sentence
 //   attends(a, pair)             the definition, in any domain of domain.h
 //   segment(a)                   how its keys are laid out in panels

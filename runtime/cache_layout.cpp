@@ -21,14 +21,14 @@ Need need_of(const lac_plan &plan, const SegmentInfo &info) {
     Need need;
     bool all = false;
     for (uint32_t a = 0; a < plan.pattern.atom_count; a++) {
-        if (info.atom != kWhole && info.atom != a) continue;
+        if (!(info.owner.atoms & only(a))) continue;
         const Retention r = retention_of(plan.pattern.atom[a]);
         all = all || r.last == kEverything || r.every > 0;
         need.last = larger<int64_t>(need.last, r.last);
         need.first = larger<int64_t>(need.first, r.first);
     }
     if (all) need = {kAll, 0};
-    if (info.atom != kWhole || reads_globals(plan.pattern)) return need;
+    if (info.owner.atoms != kWhole.atoms || reads_globals(plan.pattern)) return need;
     // Rows in order of keys end at the crossover.
     return {need.first > 0 ? plan.crossover : smaller<int64_t>(need.last, plan.crossover), 0};
 }

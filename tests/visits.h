@@ -1,0 +1,200 @@
+// A plan of one sequence with one KV head, its items expanded: which (row, key) pairs they visit.
+// Needs no kernel: only the numbers of a variant enter a plan.
+#pragma once
+#include <map>
+#include <memory>
+
+#include "lacuna/lacuna.hpp"
+#include "runtime/items.h"
+#include "runtime/workspace.h"
+#include "tests/lists.h"
+
+namespace lacuna {
+
+struct Numbers {
+    int panel_keys, chunk, tile_rows;
+};
+
+inline lac_variant variant_of(const Numbers &n) {
+    lac_variant v{};
+    v.tier = "test";
+    v.panel_keys = n.panel_keys;
+    v.chunk = n.chunk;
+    v.plane = 16;
+    v.tile_rows = n.tile_rows;
+    v.head_dim = v.value_dim = 16;
+    v.value_planes = 1;
+    v.partial_row = 32;
+    v.fold_items = 3;
+    v.pairs_most = 7;
+    v.gather = [](auto...) { return 0; };  // never called
+    return v;
+}
+
+struct Case {
+    std::string pattern;
+    int q_tokens, k_tokens, q_start;
+    int group_heads = 1;
+    Numbers numbers{16, 15, 16};
+    bool own_lists = false;  // a list for each query head
+    std::string describe() const {
+        return pattern + " q " + std::to_string(q_tokens) + " k " + std::to_string(k_tokens) +
+               " start " + std::to_string(q_start) + " group " + std::to_string(group_heads) +
+               " panel " + std::to_string(numbers.panel_keys) + (own_lists ? " own lists" : "");
+    }
+};
+
+// Counts visits of (row, key) pairs of one sequence with one KV head.
+class Visits {
+public:
+    explicit Visits(const Case &c)
+        : case_(c), variant_(variant_of(c.numbers)), pattern_(lac::pattern(c.pattern)) {
+        const lac_kernel kernel{sizeof(lac_kernel), reinterpret_cast<const lac_bundle *>(1),
+                                &variant_, "test"};
+        shape_ = {sizeof(lac_shape), 1,       c.group_heads,  1,      c.q_tokens, c.k_tokens,
+                  nullptr,           nullptr, &case_.q_start, nullptr};
+        if (reads_lists(pattern_)) {
+            const int heads = c.own_lists ? c.group_heads : 1;
+            const auto seed = static_cast<unsigned>(c.q_tokens * 97 + c.k_tokens);
+            lists_ = std::make_unique<RandomLists>(pattern_, shape_, heads, seed);
+            shape_.lists = lists_->get();
+        }
+        size_t bytes = 0;
+        lac::check(lac_plan_bytes(&kernel, &pattern_, &shape_, &bytes));
+        memory_ = lac::Memory(bytes);
+        lac::check(lac_plan_init(&kernel, &pattern_, &shape_, memory_.data(), bytes, &plan_));
+        scratch_memory_ = lac::Memory(lac_workspace_bytes(plan_, 1));
+        count_.assign(static_cast<size_t>(c.q_tokens) * c.group_heads * c.k_tokens, 0);
+        rows_.assign(static_cast<size_t>(c.q_tokens) * c.group_heads, 0);
+        walk();
+    }
+    const lac_plan &plan() const { return *plan_; }
+    const lac_pattern &pattern() const { return pattern_; }
+    int items() const { return items_; }
+    const lac_shape &shape() const { return shape_; }
+    int visits(int q, int g, int k) const {
+        return count_[(static_cast<size_t>(q) * case_.group_heads + g) * case_.k_tokens + k];
+    }
+    // A row passes through a tile of every group, or through one of its own kind.
+    bool tiles_fit(int q, int g) const {
+        const int tiles = rows_[static_cast<size_t>(q) * case_.group_heads + g];
+        return tiles == plan_->group_count || tiles == kAlone;
+    }
+    std::string fault;
+
+private:
+    static constexpr int kAlone = 1000;
+
+    void walk() {
+        const Workspace workspace(*plan_, 1, true, scratch_memory_.data());
+        const Scratch scratch = workspace.scratch(0);
+        const Layout &layout = plan_->layouts[0];
+        for (int b = 0; b < layout.blocks; b++) {
+            const TileBlock &block = plan_->blocks[layout.first_block + b];
+            for (int t = 0; t < block.tiles; t++)
+                walk_tile(scratch, layout, plan_->tiles[block.first_tile + t]);
+        }
+    }
+
+    void walk_tile(const Scratch &scratch, const Layout &layout, const RowTile &tile) {
+        const Sequence in = sequence_of(*plan_, layout, 0);
+        TileRowCursor row(*plan_, tile, in.globals());
+        tile_rows_.clear();
+        for (int r = 0; r < tile.rows; r++, row.advance()) {
+            const int q = row.position() - case_.q_start;
+            tile_rows_.push_back(static_cast<size_t>(q) * case_.group_heads + row.head());
+            rows_[tile_rows_.back()] += tile.group == plan_->group_count ? kAlone : 1;
+        }
+        const HeadKeys keys = Workspace(*plan_, 1, true, nullptr).packed_keys(layout, 0);
+        ItemWalk walk(*plan_, layout, keys, tile, 0, 0);
+        Batch batch;
+        while (walk.next(scratch, variant_.fold_items, &batch)) {
+            items_ += batch.items;
+            if (batch.items > variant_.fold_items || batch.slots > variant_.chunk)
+                fault = "an item or batch is too large";
+            if (plan_->segment[batch.segment].source == Source::kPairs)
+                visit_pairs(scratch, batch);
+            else
+                for (int i = 0; i < batch.items; i++) visit_item(scratch, layout, tile, batch, i);
+        }
+    }
+
+    void visit_pairs(const Scratch &s, const Batch &batch) {
+        if (batch.pairs > variant_.pairs_most) fault = "too many pairs";
+        for (int p = 0; p < batch.pairs; p++) {
+            if (p > 0 && s.pair_rows[p] < s.pair_rows[p - 1]) fault = "pairs are out of order";
+            const size_t row = tile_rows_[static_cast<size_t>(s.pair_rows[p])];
+            count_[row * case_.k_tokens + static_cast<size_t>(s.tokens[p])]++;
+        }
+    }
+
+    void visit_item(const Scratch &s, const Layout &layout, const RowTile &tile, const Batch &batch,
+                    int item) {
+        std::map<int, int> edge_of_slot;
+        for (int e = 0; e < batch.edges; e++)
+            edge_of_slot[s.edges[item * variant_.chunk + e]] = item * variant_.chunk + e;
+        chunk_number_ = -1;
+        for (int slot = 0; slot < batch.slots; slot++) {
+            const int place = item * variant_.chunk + slot;
+            const auto edge = edge_of_slot.find(slot);
+            const bool tested = edge != edge_of_slot.end();
+            const std::vector<int64_t> keys =
+                keys_of(s, layout, batch.segment, place, tested ? edge->second : -1);
+            if (!visit_panel(
+                    tile, keys,
+                    tested ? s.words + ptrdiff_t{edge->second} * variant_.tile_rows : nullptr))
+                fault = "a panel is visited in vain";
+        }
+    }
+
+    std::vector<int64_t> keys_of(const Scratch &s, const Layout &layout, int segment, int place,
+                                 int edge) {
+        const SegmentInfo &info = plan_->segment[segment];
+        std::vector<int64_t> keys;
+        if (info.source == Source::kList) {
+            const int32_t *tokens = s.tokens + ptrdiff_t{place} * variant_.panel_keys;
+            keys.assign(tokens, tokens + variant_.panel_keys);
+            return keys;
+        }
+        const int panels = layout.panels_per_residue[info.store];
+        const int panel = s.panels[place];
+        const int residue = panel / panels, number = panel % panels / variant_.chunk;
+        if (chunk_number_ >= 0 && number != chunk_number_) fault = "an item crosses a chunk";
+        chunk_number_ = number;
+        const int first = residue + panel % panels * variant_.panel_keys * info.modulus;
+        if (edge >= 0 && s.first_keys[edge] != first) fault = "first_keys is wrong";
+        for (int64_t lane = 0; lane < variant_.panel_keys; lane++)
+            keys.push_back(first + lane * info.modulus);
+        return keys;
+    }
+
+    bool visit_panel(const RowTile &tile, const std::vector<int64_t> &keys, const uint32_t *words) {
+        bool any = false;
+        for (int r = 0; r < variant_.tile_rows; r++) {
+            for (size_t lane = 0; lane < keys.size(); lane++) {
+                const bool kept = words ? words[r] >> lane & 1 : r < tile.rows;
+                if (!kept) continue;
+                any = true;
+                if (r >= tile.rows || keys[lane] >= case_.k_tokens)
+                    fault = "a pair outside the shape is kept";
+                else
+                    count_[tile_rows_[static_cast<size_t>(r)] * case_.k_tokens +
+                           static_cast<size_t>(keys[lane])]++;
+            }
+        }
+        return any;
+    }
+
+    Case case_;
+    lac_variant variant_;
+    lac_pattern pattern_;
+    lac_shape shape_{};
+    std::unique_ptr<RandomLists> lists_;
+    lac::Memory memory_, scratch_memory_;
+    const lac_plan *plan_ = nullptr;
+    std::vector<int> count_, rows_;
+    std::vector<size_t> tile_rows_;  // of the tile at hand
+    int chunk_number_ = -1, items_ = 0;
+};
+
+}  // namespace lacuna
