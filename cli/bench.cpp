@@ -13,6 +13,7 @@
 #include "cli/files.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
+#include "patterns/pattern.h"
 
 namespace lacuna {
 
@@ -28,7 +29,7 @@ struct Options {
 };
 
 ProblemSize size_of(const Options &o, int tokens, int head_dim) {
-    const int queries = o.queries > 0 ? o.queries : tokens;
+    const int queries = o.queries > 0 ? o.queries : o.phase == "decode" ? 1 : tokens;
     const int kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
     const int value_dim = o.value_dim > 0 ? o.value_dim : head_dim;
     if (queries > tokens)
@@ -74,11 +75,14 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
 }
 
 void bench(const Options &o) {
-    if (o.phase == "decode")
-        throw usage("--phase decode: arrives with the KV cache; available is prefill");
-    if (o.phase != "prefill") throw usage("--phase " + o.phase + ": expected prefill");
+    const bool decode = o.phase == "decode";
+    if (!decode && o.phase != "prefill")
+        throw usage("--phase " + o.phase + ": expected prefill or decode");
     if (!std::isfinite(o.min_time)) throw usage("--min-time: expected a number of seconds");
     const lac_pattern pattern = parse_pattern_option(o.pattern);
+    if (decode && reads_lists(pattern))
+        throw usage("--phase decode: " + canonical(pattern) +
+                    " reads lists, which are benched with --phase prefill --queries 1");
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, o.heads, "--heads");  // for its check
     std::vector<BenchCase> cases;
@@ -86,7 +90,7 @@ void bench(const Options &o) {
     std::vector<BenchEntry> entries;
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     for (const BenchCase &wanted : cases) {
-        entries.push_back(measure(wanted));
+        entries.push_back(decode ? measure_decode(wanted) : measure(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
     const std::string json = google_benchmark_json(entries).dump(2) + "\n";
@@ -100,7 +104,7 @@ void add_shape_options(CLI::App &command, Options &o) {
         ->delimiter(',')
         ->check(CLI::Range(1, LAC_MAX_TOKENS))
         ->capture_default_str();
-    command.add_option("--queries", o.queries, "the last so many positions only")
+    command.add_option("--queries", o.queries, "the last so many positions only (decode: 1)")
         ->check(CLI::Range(1, LAC_MAX_TOKENS));
     command.add_option("--heads", o.heads, "query heads")
         ->check(CLI::Range(1, kMostHeads))
@@ -126,7 +130,8 @@ void add_bench(CLI::App &app) {
     command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
     add_shape_options(*command, *o);
     add_list_options(*command, o->lists);
-    command->add_option("--phase", o->phase, "prefill")->capture_default_str();
+    command->add_option("--phase", o->phase, "prefill, or decode: a step over caches")
+        ->capture_default_str();
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))
         ->capture_default_str();

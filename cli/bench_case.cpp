@@ -11,14 +11,14 @@
 
 namespace lacuna {
 
-namespace {
-
 std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator) {
     std::normal_distribution<float> distribution;
     std::vector<float> numbers(static_cast<size_t>(count));
     for (float &x : numbers) x = distribution(generator);
     return numbers;
 }
+
+namespace {
 
 struct RandomTensors {
     explicit RandomTensors(const ProblemSize &s)

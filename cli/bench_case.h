@@ -1,5 +1,8 @@
 // One measurement of lacuna bench: a pattern at a size, and what it is compared with.
 #pragma once
+#include <random>
+#include <vector>
+
 #include "cli/bench_lists.h"
 #include "cli/bench_report.h"
 
@@ -16,6 +19,12 @@ struct BenchCase {
     double min_seconds;  // of each kernel
 };
 
+// Of mean 0 and variance 1.
+std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator);
+
 BenchEntry measure(const BenchCase &wanted);
+
+// The same of one step, with size.q_tokens queries, over caches of size.k_tokens.
+BenchEntry measure_decode(const BenchCase &wanted);
 
 }  // namespace lacuna

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <ctime>
 #include <filesystem>
 #include <fstream>
@@ -74,9 +75,11 @@ std::string name_of(const BenchLists &lists, const ProblemSize &size) {
     return name.str();
 }
 
+std::string phase_of(const BenchEntry &e) { return e.decode ? "decode" : "prefill"; }
+
 std::string name_of(const BenchEntry &e) {
     const ProblemSize &s = e.size;
-    std::string name = "prefill/" + e.pattern + "/tokens:" + std::to_string(s.k_tokens) +
+    std::string name = phase_of(e) + "/" + e.pattern + "/tokens:" + std::to_string(s.k_tokens) +
                        "/heads:" + std::to_string(s.heads) +
                        "/head_dim:" + std::to_string(s.head_dim);
     if (s.q_tokens != s.k_tokens) name += "/queries:" + std::to_string(s.q_tokens);
@@ -99,7 +102,7 @@ Json lists_json(const BenchLists &lists, const ProblemSize &size) {
 
 Json problem_json(const BenchEntry &e) {
     const ProblemSize &s = e.size;
-    return {{"pattern", e.pattern},   {"phase", "prefill"},     {"tokens", s.k_tokens},
+    return {{"pattern", e.pattern},   {"phase", phase_of(e)},   {"tokens", s.k_tokens},
             {"queries", s.q_tokens},  {"batch", s.batch},       {"heads", s.heads},
             {"kv_heads", s.kv_heads}, {"head_dim", s.head_dim}, {"value_dim", s.value_dim},
             {"dtype", "f32"},         {"kv_dtype", "f32"},      {"kernel", e.kernel},
@@ -137,6 +140,17 @@ Json route_json(const BenchRoute &route) {
     return json;
 }
 
+Json decode_json(const BenchEntry &e) {
+    const BenchDecode &d = *e.decode;
+    return {{"gbps", e.gbps()},
+            {"peak_gbps", d.peak_gbps},
+            {"read_bytes", d.read_bytes},
+            {"cache_bytes", d.cache_bytes},
+            {"kept_keys", d.state.kept},
+            {"slots", d.state.slots},
+            {"padded_slots", d.state.padded_slots}};
+}
+
 Json overshoot_json(const BenchOvershoot &overshoot, const ProblemSize &size) {
     Json json = {{"overshoot", overshoot.candidates}};
     json.update(times_json("uncapped_", overshoot.uncapped));
@@ -162,6 +176,7 @@ Json entry_json(const BenchEntry &e) {
     if (e.lists) json.update(lists_json(*e.lists, e.size));
     if (e.crossover > 0) json["crossover"] = e.crossover;
     if (e.route) json.update(route_json(*e.route));
+    if (e.decode) json.update(decode_json(e));
     if (e.overshoot) json.update(overshoot_json(*e.overshoot, e.size));
     return json;
 }
@@ -175,6 +190,15 @@ double BenchEntry::speedup() const {
 double BenchEntry::gflops() const {
     const double per_pair = 2.0 * size.head_dim + 2.0 * size.value_dim;
     return per_pair * static_cast<double>(attended_pairs) / samples.percentile(0) / 1e6;
+}
+
+double BenchEntry::gbps() const {
+    return decode ? static_cast<double>(decode->read_bytes) / samples.percentile(0) / 1e6 : 0;
+}
+
+double BenchEntry::ratio() const {
+    const double arithmetic = gflops() / peak_gflops;
+    return decode ? std::max(arithmetic, gbps() / decode->peak_gbps) : arithmetic;
 }
 
 nlohmann::ordered_json google_benchmark_json(const std::vector<BenchEntry> &entries) {

@@ -8,6 +8,7 @@
 #include "cli/bench_lists.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
+#include "runtime/include/lacuna/cache.h"
 
 namespace lacuna {
 
@@ -30,6 +31,13 @@ struct BenchOvershoot {
     Samples select;  // lac_topk_select, which cut the lists
 };
 
+struct BenchDecode {
+    size_t read_bytes;  // keys and values of a step
+    double peak_gbps;   // of memory that holds so much
+    size_t cache_bytes;
+    lac_cache_state state;
+};
+
 struct BenchEntry {
     std::string pattern, kernel, tier;
     ProblemSize size;
@@ -43,11 +51,13 @@ struct BenchEntry {
     double peak_gflops;      // 0: unknown
     size_t workspace_bytes;
     double plan_microseconds;
-    std::optional<BenchLists> lists;  // none: the pattern reads none
+    std::optional<BenchLists> lists;    // none: the pattern reads none
+    std::optional<BenchDecode> decode;  // none: prefill
 
     double gflops() const;
-    double ratio() const { return gflops() / peak_gflops; }  // of the peak
-    double speedup() const;                                  // over dense; 0: not measured
+    double gbps() const;     // of decode
+    double ratio() const;    // of the peak; in decode, of the roof that binds
+    double speedup() const;  // over dense; 0: not measured
 };
 
 std::string table_header(const std::string &pattern);

@@ -82,6 +82,11 @@ std::string percentiles(const Samples &samples) {
 std::string notes(const BenchEntry &e) {
     std::string text;
     if (e.crossover > 0) text += "\n  dense order below " + std::to_string(e.crossover) + " tokens";
+    if (e.decode)
+        text += format("\n  reads %.2f MB", static_cast<double>(e.decode->read_bytes) / 1e6) +
+                format(" at %.1f", e.gbps()) + format(" of %.1f GB/s", e.decode->peak_gbps) + ", " +
+                std::to_string(e.decode->state.kept) + " keys kept" +
+                format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6);
     if (e.route) {
         text +=
             "\n  lac_route, " + route_name(e.route->method) + ": " + percentiles(e.route->samples);

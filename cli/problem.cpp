@@ -27,11 +27,6 @@ Failure no_tier() {
                  tiers_here());
 }
 
-Failure failure_of(const lac::Error &error) {
-    if (error.status == LAC_NO_TIER) return no_tier();
-    return bad_input(std::string("the runtime refused: ") + error.what());
-}
-
 const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) {
     const auto compiled = test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
     return *host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
@@ -42,6 +37,11 @@ lac_request request_for(const lac_pattern &pattern, const ProblemSize &size) {
 }
 
 }  // namespace
+
+Failure failure_of(const lac::Error &error) {
+    if (error.status == LAC_NO_TIER) return no_tier();
+    return bad_input(std::string("the runtime refused: ") + error.what());
+}
 
 lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) try {
     const lac_request request = request_for(pattern, size);

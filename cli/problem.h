@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/errors.h"
 #include "cli/spec.h"
 #include "runtime/include/lacuna/lacuna.hpp"
 
@@ -27,6 +28,9 @@ enum class KeepTest { kMaskWords, kCompiled };
 
 // Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist.
 lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test);
+
+// What the runtime's refusal is to a user.
+Failure failure_of(const lac::Error &error);
 
 class Problem {
 public:

@@ -14,6 +14,8 @@
 #include "cli/list_files.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
+#include "cli/replay.h"
+#include "patterns/pattern.h"
 
 namespace lacuna {
 
@@ -24,6 +26,8 @@ struct Options {
     std::optional<int64_t> q_start;
     std::optional<double> scale;
     double softcap = 0;
+    std::string via;
+    int chunk = 1;
     int threads = 1;
     bool check = false, compiled = false, json = false;
 };
@@ -82,11 +86,22 @@ Array unwritten(std::vector<int64_t> shape, int64_t elements) {
     return {std::move(shape), std::vector<float>(static_cast<size_t>(elements), kNaN)};
 }
 
+// A cache starts empty, and sees every token.
+void refuse_cache(const Options &options, const lac_pattern &pattern, const ProblemSize &size) {
+    if (options.via != "cache") throw usage("--via " + options.via + ": expected cache");
+    if (reads_lists(pattern))
+        throw usage("--via cache: " + canonical(pattern) + " reads lists, one set for each step");
+    if (size.q_tokens != size.k_tokens)
+        throw usage("--via cache: expected as many queries as keys, and " + options.q + " has " +
+                    std::to_string(size.q_tokens) + ", " + options.k + " " +
+                    std::to_string(size.k_tokens));
+}
+
 Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tensors,
                const lac_lists *lists, const lac_args &settings) {
     const ProblemSize &size = tensors.size;
-    Problem problem(pattern, size, lists, options.threads,
-                    options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords);
+    const KeepTest test = options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords;
+    Problem problem(pattern, size, lists, options.threads, test);
     Outcome outcome{unwritten(tensors.row_shape(size.value_dim), size.rows() * size.value_dim),
                     unwritten(tensors.row_shape(0), size.rows()),
                     problem.kernel(),
@@ -97,9 +112,19 @@ Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tens
     lac_args args = settings;
     if (options.check || !options.log_sum_exp.empty())
         args.log_sum_exp = outcome.log_sum_exp.data.data();
+    std::optional<Decoder> decoder;
+    if (!options.via.empty()) {
+        ProblemSize chunks = size;
+        chunks.q_tokens = std::min(options.chunk, size.k_tokens);
+        decoder.emplace(pattern, chunks, options.threads, test);
+    }
     const auto start = std::chrono::steady_clock::now();
-    problem.attend(tensors.q.data.data(), tensors.k.data.data(), tensors.v.data.data(),
-                   outcome.out.data.data(), args);
+    if (decoder)
+        replay(*decoder, tensors, std::min(options.chunk, size.k_tokens), args,
+               outcome.out.data.data(), args.log_sum_exp);
+    else
+        problem.attend(tensors.q.data.data(), tensors.k.data.data(), tensors.v.data.data(),
+                       outcome.out.data.data(), args);
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     outcome.milliseconds = elapsed.count();
@@ -170,6 +195,7 @@ void run(const Options &options) {
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
     Tensors tensors = read_tensors(options.q, options.k, options.v);
     place_queries(options, tensors.size);
+    if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
     Lists lists;
     read_lists(options, pattern, tensors.size, lists);
     Outcome outcome = attend(options, pattern, tensors, lists.get(), settings);
@@ -208,6 +234,10 @@ void add_run(CLI::App &app) {
                         "position of the first query (so that the last is the last key's)");
     command->add_option("--scale", o->scale, "of the scores (1/sqrt(head_dim))");
     command->add_option("--softcap", o->softcap, "scores become c tanh(score / c); 0: none")
+        ->capture_default_str();
+    command->add_option("--via", o->via, "cache: append and attend a KV cache, chunk by chunk");
+    command->add_option("--chunk", o->chunk, "tokens of an append and a step of --via cache")
+        ->check(CLI::Range(1, LAC_MAX_TOKENS))
         ->capture_default_str();
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))

@@ -117,6 +117,23 @@ TEST_F(Cli, BenchNamesTheCrossover) {
     EXPECT_NE(text.out.find(note), text.out.npos) << text.out;
 }
 
+TEST_F(Cli, BenchDecodes) {
+    const std::string decode = std::string(kBench) + "--phase decode --batch 2 ";
+    const json e = parsed(decode + "--json")["benchmarks"][1];
+    EXPECT_EQ(e["name"].get<std::string>().rfind("decode/window:8/tokens:48/", 0), 0U);
+    EXPECT_EQ(e["phase"], "decode");
+    EXPECT_EQ(e["queries"], 1);
+    EXPECT_EQ(e["attended_pairs"], 8);
+    EXPECT_EQ(e["kept_keys"], 8);
+    EXPECT_EQ(e["read_bytes"], 8 * 2 * 2 * (16 + 16) * 4);
+    EXPECT_GT(e["cache_bytes"], e["read_bytes"]);
+    EXPECT_NEAR(e["gbps"], e["read_bytes"].get<double>() / e["min_ms"].get<double>() / 1e6, 1e-3);
+    EXPECT_GT(e["peak_gbps"], 0);
+    const Ended text = call(decode + "--no-dense --threads 2");
+    EXPECT_EQ(text.code, 0) << text.err;
+    EXPECT_NE(text.out.find(" GB/s, 8 keys kept, cache "), text.out.npos) << text.out;
+}
+
 TEST_F(Cli, BenchPrintsALineAnEntry) {
     const Ended ended = call(std::string(kBench) + "--words --no-dense");
     EXPECT_EQ(ended.code, 0) << ended.err;
