@@ -32,7 +32,15 @@ struct Cost {
 struct LayerCost {
     Cost kept, dense;
     bool known;
+    double cache_keys;  // that a cache keeps of all tokens
 };
+
+// Keys of n that the last query or one to come can see.
+double retained_keys(const lac_pattern &pattern, int32_t n) {
+    double keys = 0;
+    for (int32_t k = 0; k < n; k++) keys += retained(pattern, k, n - 1);
+    return keys;
+}
 
 class Costs {
 public:
@@ -55,8 +63,11 @@ public:
             const PairCount c = count_pairs(pattern, model_.heads, model_.kv_heads, model_.tokens);
             kept = cost(static_cast<double>(c.kept), static_cast<double>(c.group));
         }
-        return place->second = {kept, cost(pairs * model_.heads, pairs * model_.kv_heads), known};
+        return place->second = {kept, cost(pairs * model_.heads, pairs * model_.kv_heads), known,
+                                retained_keys(pattern, model_.tokens)};
     }
+    // Of the keys and values of a token, all KV heads.
+    double token_bytes() const { return cost(0, model_.kv_heads).kv_bytes; }
 
 private:
     // A multiply and an add for each feature of K and of V.
@@ -83,6 +94,13 @@ void put_cost(Json &row, const Cost &kept, const Cost &dense, bool known) {
     row["kv_share"] = number(kept.kv_bytes / dense.kv_bytes);
 }
 
+// What a cache holds at full context, by need; whole panels take a little more.
+void put_cache(Json &row, double keys, double dense_keys, double token_bytes) {
+    row["cache_bytes"] = keys * token_bytes;
+    row["dense_cache_bytes"] = dense_keys * token_bytes;
+    row["cache_share"] = keys / dense_keys;
+}
+
 std::string cell(const Json &value, double unit, const char *format) {
     if (value.is_null()) return "at run time";
     char text[40];
@@ -100,9 +118,13 @@ std::string line(const std::string &layer, const std::string &pattern, size_t wi
 }
 
 std::vector<std::string> cells_of(const Json &row) {
-    return {cell(row["pairs"], 1, "%.0f"), cell(row["density"], 0.01, "%.1f %%"),
-            cell(row["flops"], 1e9, "%.3f"), cell(row["kv_bytes"], 1e6, "%.1f"),
-            cell(row["kv_share"], 0.01, "%.1f %%")};
+    return {cell(row["pairs"], 1, "%.0f"),
+            cell(row["density"], 0.01, "%.1f %%"),
+            cell(row["flops"], 1e9, "%.3f"),
+            cell(row["kv_bytes"], 1e6, "%.1f"),
+            cell(row["kv_share"], 0.01, "%.1f %%"),
+            cell(row["cache_bytes"], 1e6, "%.2f"),
+            cell(row["cache_share"], 0.01, "%.1f %%")};
 }
 
 }  // namespace
@@ -120,7 +142,9 @@ Json layers_json(const std::string &path) {
                 {"head_dim", spec.types[0].head_dim},
                 {"value_dim", spec.types[0].value_dim}}},
               {"layers", Json::array()}};
+    json["model"]["token_bytes"] = std::llround(costs.token_bytes());
     Cost kept, dense;
+    double cache_keys = 0;
     int counted = 0;
     for (const Layer &layer : spec.layers) {
         const LayerCost &c = costs.of(layer.pattern);
@@ -128,6 +152,8 @@ Json layers_json(const std::string &path) {
                  {"pattern", canonical(layer.pattern)},
                  {"kernel", layer.kernels[0]}};
         put_cost(row, c.kept, c.dense, c.known);
+        put_cache(row, c.cache_keys, m.tokens, costs.token_bytes());
+        cache_keys += c.cache_keys;
         json["layers"].push_back(row);
         if (!c.known) continue;
         counted++;
@@ -136,6 +162,8 @@ Json layers_json(const std::string &path) {
     }
     json["total"]["layers"] = counted;
     put_cost(json["total"], kept, dense, counted > 0);
+    put_cache(json["total"], cache_keys, static_cast<double>(m.tokens) * spec.layers.size(),
+              costs.token_bytes());
     return json;
 }
 
@@ -147,8 +175,10 @@ std::string layers_text(const Json &json) {
     const auto number = [](const Json &value) { return value.dump(); };
     std::string text = number(m["tokens"]) + " tokens, " + number(m["heads"]) + " heads on " +
                        number(m["kv_heads"]) + " KV heads, head size " + number(m["head_dim"]) +
-                       "; K and V are read once for each query token and KV head\n\n";
-    text += line("layer", "pattern", width, {"pairs", "of dense", "GFLOP", "K+V MB", "of dense"});
+                       "; K and V are read once for each query token and KV head, " +
+                       number(m["token_bytes"]) + " bytes a token and layer\n\n";
+    text += line("layer", "pattern", width,
+                 {"pairs", "of dense", "GFLOP", "K+V MB", "of dense", "cache MB", "of dense"});
     for (const Json &row : json["layers"])
         text += line(number(row["layer"]), row["pattern"], width, cells_of(row));
     text += line("total", "", width, cells_of(total));

@@ -11,11 +11,7 @@ void TileAttention::run() {
     ItemWalk walk(plan_, layout_, keys_, tile_, head_.sequence, head_.kv_head);
     Batch batch;
     while (walk.next(s_, v_.fold_items - parts_, &batch)) {
-        switch (plan_.segment[batch.segment].source) {
-            case Source::kPanels: partial(batch); break;
-            case Source::kList: gather(batch); break;
-            case Source::kPairs: pairs(batch); break;
-        }
+        attend_batch(batch);
         parts_ += batch.items;
         if (parts_ == v_.fold_items) fold_into_spare();
     }
@@ -23,6 +19,36 @@ void TileAttention::run() {
         merge();
     else
         fold(s_.state[tile_.group % 2], s_.state_rows, plan_.state_rows);
+}
+
+void TileAttention::attend_batch(const Batch &batch) {
+    switch (plan_.segment[batch.segment].source) {
+        case Source::kPanels: partial(batch); break;
+        case Source::kList: gather(batch); break;
+        case Source::kPairs: pairs(batch); break;
+    }
+}
+
+int32_t TileAttention::run_slice(const Slice &slice) {
+    locate_rows();
+    pack_queries();
+    parts_at_ = slice.parts;
+    ItemWalk walk(plan_, layout_, keys_, tile_, head_.sequence, head_.kv_head);
+    Batch batch;
+    for (parts_ = 0; walk.next(s_, 1, &batch); parts_++)
+        if (parts_ % slice.count == slice.index) attend_batch(batch);
+    return parts_;
+}
+
+// The same folds as in run(): whenever all places are full.
+void TileAttention::merge_slices(float *parts, int32_t items) {
+    const int64_t size = int64_t{v_.tile_rows} * v_.partial_row;
+    for (int32_t first = 0; first < items; first += v_.fold_items) {
+        parts_at_ = parts + first * size;
+        parts_ = smaller(v_.fold_items, items - first);
+        if (parts_ == v_.fold_items) fold_into_spare();
+    }
+    merge();
 }
 
 void TileAttention::prefetch_rows(const lac_tensor &t, bool to_write) const {
@@ -43,8 +69,17 @@ void TileAttention::locate_rows() {
         if (plan_.group_count > 1)
             s_.state_rows[r] =
                 (row.position() - block_.first_token) * plan_.group_heads + row.head();
+        if (call_.sink_logits) begin_with_sink(r, call_.sink_logits[query_head(row)]);
         if (r + 1 < tile_.rows) row.advance();
     }
+}
+
+// A sink is a partial result without a value: maximum and sum of one logit, in base-2 units.
+void TileAttention::begin_with_sink(int32_t r, float logit) {
+    constexpr double kLog2E = 1.4426950408889634;
+    float *stats = s_.sinks + int64_t{r} * v_.partial_row + int64_t{v_.value_planes} * v_.plane;
+    stats[0] = static_cast<float>(logit * kLog2E);
+    stats[1] = 1.0f;
 }
 
 // The lowest address of the tile's rows; offsets of all rows from it, in elements.
@@ -74,7 +109,7 @@ void TileAttention::pack_queries() {
 
 void TileAttention::fold(float *to, int32_t *index, int32_t count) {
     const Earlier e = earlier();
-    View<3> parts(s_.parts, Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},
+    View<3> parts(parts_at_, Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},
                   Dim{parts_, v_.tile_rows * v_.partial_row});
     View<2> before(e.rows, Dim{v_.partial_row, 1}, Dim{e.count, v_.partial_row});
     View<1> before_index(e.index, Dim{v_.tile_rows, 1});
@@ -86,7 +121,7 @@ void TileAttention::fold(float *to, int32_t *index, int32_t count) {
 
 void TileAttention::fold_into_spare() {
     const int32_t next = spare_ == 0 ? 1 : 0;
-    fold(part(v_.fold_items + next), s_.own_rows, v_.tile_rows);
+    fold(spare(next), s_.own_rows, v_.tile_rows);
     spare_ = next;
 }
 
@@ -95,7 +130,7 @@ void TileAttention::merge() {
     float *rows = rows_in(call_.out, &extent);
     View<1> out(rows, Dim{extent, 1});
     const Earlier e = earlier();
-    View<3> parts(s_.parts, Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},
+    View<3> parts(parts_at_, Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},
                   Dim{parts_, v_.tile_rows * v_.partial_row});
     View<2> before(e.rows, Dim{v_.partial_row, 1}, Dim{e.count, v_.partial_row});
     View<1> before_index(e.index, Dim{v_.tile_rows, 1});
@@ -118,7 +153,8 @@ void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
     for (int32_t i = 0; i < v.tile_rows * v.head_dim; i++) scratch.queries[i] = 0.0f;
     for (int32_t r = 0; r < v.tile_rows; r++) scratch.own_rows[r] = r;
     for (int32_t i = 0; i < v.fold_items; i++) scratch.tiles[i] = 0;
-    for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++) scratch.parts[i] = 0.0f;
+    for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++)
+        scratch.parts[i] = scratch.sinks[i] = 0.0f;
 }
 
 void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
@@ -134,6 +170,17 @@ void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch
         if (t + 1 < tiles) tile(t + 1).prefetch_rows(call.q, false);
         tile(t).run();
     }
+}
+
+void attend_slice(const Call &call, const HeadKeys &keys, const Scratch &scratch,
+                  const Layout &layout, const Head &head, const TileBlock &block,
+                  const Slice &slice) {
+    TileAttention tile(call, keys, scratch, layout, head, block,
+                       call.plan->tiles[block.first_tile]);
+    const int32_t items = tile.run_slice(slice);
+    const auto others = static_cast<uint32_t>(slice.count - 1);
+    if (__atomic_fetch_add(slice.finished, 1u, __ATOMIC_ACQ_REL) == others)
+        tile.merge_slices(slice.parts, items);
 }
 
 }  // namespace lacuna

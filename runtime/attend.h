@@ -15,7 +15,18 @@ void prepare_scratch(const lac_plan &plan, const Scratch &scratch);
 void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block);
 
-// All tasks of a call, in the workspace's memory.
-void attend(const Call &call, const Workspace &workspace);
+// Some of a tile's items, that several threads share: those of number index, index + count, … The
+// partial results go to places of their own, and whoever comes last folds them in order.
+struct Slice {
+    int32_t index, count;
+    float *parts;        // of all items
+    uint32_t *finished;  // slices that are
+};
+void attend_slice(const Call &call, const HeadKeys &keys, const Scratch &scratch,
+                  const Layout &layout, const Head &head, const TileBlock &block,
+                  const Slice &slice);
+
+// All of a step over caches, in the workspace's memory.
+void attend_step(const Call &call, const Workspace &workspace);
 
 }  // namespace lacuna

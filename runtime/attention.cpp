@@ -3,7 +3,6 @@
 // waits only for tasks before it, which are done or running, so any number of workers, one after
 // another or all at once, gets to the end.
 #include "runtime/attend.h"
-#include "runtime/cache.h"
 #include "runtime/os.h"
 #include "runtime/pack.h"
 #include "runtime/tensor.h"
@@ -34,10 +33,8 @@ const Layout &layout_of(const lac_plan &plan, int64_t unit) {
     return plan.layouts[plan.units[unit].layout];
 }
 
-// Packs a piece of K and V; the head that had the place before must be done. A cache has packed
-// them already.
+// Packs a piece of K and V; the head that had the place before must be done.
 void run_pack(const Job &job, int64_t unit, int32_t task) {
-    if (job.call.caches) return;
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
     const int64_t before = unit - ws.heads_in_flight();
@@ -52,7 +49,6 @@ void run_pack(const Job &job, int64_t unit, int32_t task) {
 
 HeadKeys keys_of(const Job &job, const Layout &layout, const Head &head, int64_t unit) {
     const Call &call = job.call;
-    if (call.caches) return head_keys(*call.caches[head.sequence], head.kv_head);
     const auto slot = static_cast<int32_t>(unit % job.workspace.heads_in_flight());
     HeadKeys keys = job.workspace.packed_keys(layout, slot);
     keys.keys = floats_at(call.k, head.sequence, head.kv_head, 0);
@@ -66,8 +62,7 @@ void run_block(const Job &job, const Scratch &scratch, int64_t unit, int32_t blo
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
     const Layout &layout = layout_of(plan, unit);
-    if (!job.call.caches)
-        wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
+    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
     const Head head{static_cast<int32_t>(unit / plan.kv_heads),
                     static_cast<int32_t>(unit % plan.kv_heads)};
     attend_block(job.call, keys_of(job, layout, head, unit), scratch, layout, head,
@@ -96,17 +91,6 @@ void work(void *argument, int32_t thread) {
 }
 
 }  // namespace
-
-void attend(const Call &call, const Workspace &ws) {
-    *ws.next_task() = 0;
-    for (int64_t i = 0; i < ws.units(); i++) ws.progress()[i] = {};
-    Job job{call, ws};
-    if (call.threads == 1)
-        work(&job, 0);
-    else
-        call.parallel_for(call.parallel_context, call.threads, work, &job);
-}
-
 }  // namespace lacuna
 
 extern "C" lac_status lac_attention(const lac_kernel *kernel, const lac_plan *plan,
@@ -121,6 +105,12 @@ extern "C" lac_status lac_attention(const lac_kernel *kernel, const lac_plan *pl
     if (reinterpret_cast<uintptr_t>(workspace) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
     const Workspace ws(*plan, call.threads, true, workspace);
     if (workspace_bytes < ws.bytes()) return LAC_TOO_SMALL;
-    attend(call, ws);
+    *ws.next_task() = 0;
+    for (int64_t i = 0; i < ws.units(); i++) ws.progress()[i] = {};
+    Job job{call, ws};
+    if (call.threads == 1)
+        work(&job, 0);
+    else
+        call.parallel_for(call.parallel_context, call.threads, work, &job);
     return LAC_OK;
 }

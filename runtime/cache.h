@@ -19,6 +19,9 @@ struct CacheStore {
         return store;
     }
     int64_t panels() const { return static_cast<int64_t>(residues) * per_residue; }
+    // Room for an odd number of panels: planes of V that lie a power of two apart would meet in
+    // the same cache sets.
+    int64_t room() const { return panels() | 1; }
     // Positions that the ring reaches back.
     int64_t reach(const lac_variant &v) const {
         return static_cast<int64_t>(per_residue - fixed) * v.panel_keys * modulus;

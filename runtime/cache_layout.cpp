@@ -79,7 +79,7 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
     const lac_variant &v = cache.variant();
     HeadKeys keys{};
     for (int32_t s = 0; s < cache.store_count; s++)
-        keys.store[s] = cache.store[s].at(carve_store(c, v, cache.store[s].panels()));
+        keys.store[s] = cache.store[s].at(carve_store(c, v, cache.store[s].room()));
     const int64_t rows = cache.rows ? cache.options.max_context : 0;
     keys.keys = c.take<float>(rows * v.head_dim);
     keys.values = c.take<float>(rows * v.value_dim);

@@ -96,6 +96,8 @@ struct lac_plan {
     int64_t store_panels[lacuna::kMaxSegments];  // the most of any layout
     int32_t state_rows;                          // of a block, 0 with one group
     int64_t tasks;
+    int64_t unit_blocks;             // blocks of all units
+    int32_t most_tiles, most_items;  // of a block, of a tile
     int64_t attended_pairs, computed_pairs;
     const lacuna::Unit *units;  // batch × kv_heads
     const lacuna::Layout *layouts;

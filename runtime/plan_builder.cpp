@@ -16,7 +16,7 @@ PlanBuilder::PlanBuilder(lac_plan &plan, const lac_shape &shape, bool write)
 
 void PlanBuilder::build() {
     int64_t task = 0, unit = 0;
-    plan_.attended_pairs = plan_.computed_pairs = 0;
+    plan_.attended_pairs = plan_.computed_pairs = plan_.unit_blocks = 0;
     for (int32_t b = 0; b < plan_.batch; b++) {
         Layout next{};
         next.q_tokens = queries_in(shape_, b);
@@ -28,6 +28,7 @@ void PlanBuilder::build() {
             plan_.computed_pairs += pairs_.computed;
             put(plan_.units, unit, Unit{static_cast<int32_t>(count_.layouts) - 1, task});
             task += layout_.pack_tasks + layout_.blocks;
+            plan_.unit_blocks += layout_.blocks;
         }
     }
     plan_.tasks = task;
@@ -113,10 +114,9 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
     int64_t block_start = count_.tiles;
     const auto close = [&] {
         if (count_.tiles == block_start) return;
-        put(plan_.blocks, count_.blocks++,
-            TileBlock{static_cast<int32_t>(first), static_cast<int32_t>(end - first),
-                      static_cast<int32_t>(block_start),
-                      static_cast<int32_t>(count_.tiles - block_start)});
+        put_block({static_cast<int32_t>(first), static_cast<int32_t>(end - first),
+                   static_cast<int32_t>(block_start),
+                   static_cast<int32_t>(count_.tiles - block_start)});
         block_start = count_.tiles;
     };
     for (int32_t g = 0; g < plan_.group_count; g++) {
@@ -187,9 +187,8 @@ void PlanBuilder::add_dense_order(int64_t first, int64_t end) {
         const int64_t next = smaller((at / tokens + 1) * tokens, end), tiles = count_.tiles;
         add_class_tiles(plan_.group_count, at, next);
         if (count_.tiles > tiles)
-            put(plan_.blocks, count_.blocks++,
-                TileBlock{static_cast<int32_t>(at), static_cast<int32_t>(next - at),
-                          static_cast<int32_t>(tiles), static_cast<int32_t>(count_.tiles - tiles)});
+            put_block({static_cast<int32_t>(at), static_cast<int32_t>(next - at),
+                       static_cast<int32_t>(tiles), static_cast<int32_t>(count_.tiles - tiles)});
         at = next;
     }
 }
@@ -206,15 +205,21 @@ void PlanBuilder::add_global_tiles(int64_t first, int64_t end) {
         tile.position = globals_.first[tile.global];
         tile.first_head = static_cast<int32_t>(row % heads);
         tile.rows = static_cast<int32_t>(smaller<int64_t>(rows - row, plan_.variant->tile_rows));
-        put(plan_.blocks, count_.blocks++,
-            TileBlock{tile.position, 1, static_cast<int32_t>(count_.tiles), 1});
+        put_block({tile.position, 1, static_cast<int32_t>(count_.tiles), 1});
         add_tile(tile);
     }
     in_.global_rows = GlobalRows::kUnknown;
 }
 
+void PlanBuilder::put_block(const TileBlock &block) {
+    put(plan_.blocks, count_.blocks++, block);
+    plan_.most_tiles = larger(plan_.most_tiles, block.tiles);
+}
+
 void PlanBuilder::add_tile(const RowTile &tile) {
     tile_ = tile;
+    items_ = 0;
+    item_segment_ = item_number_ = -1;
     tile_.first_run = static_cast<int32_t>(count_.runs);
     const Group &g = plan_.group[tile.group];
     TileRowCursor row(plan_, tile_, globals_);
@@ -234,6 +239,7 @@ void PlanBuilder::add_tile(const RowTile &tile) {
     for (int32_t s = 0; s < g.segments; s++) add_segment_runs(g.first_segment + s);
     if (tile.global == kNoGlobals) in_.global_rows = GlobalRows::kUnknown;
     tile_.runs = static_cast<int32_t>(count_.runs) - tile_.first_run;
+    plan_.most_items = larger(plan_.most_items, items_);
     put(plan_.tiles, count_.tiles++, tile_);
 }
 

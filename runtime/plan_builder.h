@@ -43,6 +43,8 @@ private:
     int64_t mask_words(int32_t segment, int64_t panel, uint32_t *words) const;
     void extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words);
     void put_run(const Run &run);
+    void put_block(const TileBlock &block);
+    void count_items(const Run &run);
     void close_run();
     Span keys_of_panels(int32_t segment, int64_t first, int64_t end) const;
     Maybe owned_panels(int32_t segment, int64_t first, int64_t end) const;
@@ -70,6 +72,8 @@ private:
     Indices list_{};         // of tile_ and the segment at hand
     bool run_open_ = false;
     Run run_{};
+    // Items of tile_ so far, and the last one's segment and number.
+    int32_t items_ = 0, item_segment_ = -1, item_number_ = -1;
 };
 
 // Fills the scalar fields: segments in fold order, groups, stores.

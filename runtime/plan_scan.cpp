@@ -206,8 +206,20 @@ void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uin
 // A store that no run reads is not packed.
 void PlanBuilder::put_run(const Run &run) {
     put(plan_.runs, count_.runs++, run);
+    count_items(run);
     const int32_t store = plan_.segment[run.segment].store;
     if (store != kNoStore) store_read_[store] = true;
+}
+
+// An item holds the panels of a segment up to the next multiple of chunk, of one run or several.
+void PlanBuilder::count_items(const Run &run) {
+    const int32_t chunk = plan_.variant->chunk;
+    const int32_t first = run.first_panel / chunk;
+    const int32_t last = (run.first_panel + run.panels - 1) / chunk;
+    const bool continues = run.segment == item_segment_ && first == item_number_;
+    items_ += last - first + (continues ? 0 : 1);
+    item_segment_ = run.segment;
+    item_number_ = last;
 }
 
 void PlanBuilder::close_run() {

@@ -27,6 +27,7 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/status.cpp
     runtime/step.cpp
     runtime/step_bytes.cpp
+    runtime/step_job.cpp
     runtime/topk.cpp
     runtime/topk_row.cpp
     runtime/validate.cpp

@@ -13,7 +13,7 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_BAD_TYPE: return "a tensor's element type is not the kernel's";
         case LAC_BAD_LENGTH:
             return "a sequence length or start lies outside its tensor or the sequence";
-        case LAC_BAD_SCALE: return "scale or softcap is not finite, or softcap is negative";
+        case LAC_BAD_SCALE: return "scale, softcap or a sink is not finite, or softcap is negative";
         case LAC_BAD_ALIGNMENT:
             return "memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element";
         case LAC_NO_KERNEL:

@@ -117,7 +117,7 @@ lac_status lac_step_attend(const lac_step *step, const lac_tensor *q, const lac_
     call.caches = step->caches;
     const Workspace ws(*plan, call.threads, false, static_cast<uint8_t *>(workspace) + used);
     if (bytes - used < ws.bytes()) return LAC_TOO_SMALL;
-    attend(call, ws);
+    attend_step(call, ws);
     return LAC_OK;
 }
 

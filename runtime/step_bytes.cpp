@@ -60,6 +60,22 @@ PlanCounts most_counts(lac_plan &plan, lac_shape shape) {
     return all;
 }
 
+// The most that threads may share: one tile fewer than threads, of as many items as a full cache
+// has. A shorter one may have an item more in each segment.
+void share_tiles(lac_plan &plan, const lac_cache_options &o, int32_t threads) {
+    lac_shape shape{};
+    shape.batch = 1;
+    shape.heads = o.heads;
+    shape.kv_heads = o.kv_heads;
+    shape.q_tokens = 1;
+    shape.k_tokens = o.max_context;
+    lac_plan full = plan;
+    PlanBuilder(full, shape, false).build();
+    plan.most_items = larger(plan.most_items, full.most_items) + plan.segment_count;
+    plan.most_tiles = 1;
+    plan.unit_blocks = larger(threads - 1, 0);
+}
+
 }  // namespace
 }  // namespace lacuna
 
@@ -90,6 +106,7 @@ lac_status lac_step_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                             &counts.words};
     for (int64_t *n : all) *n *= count;
     plan.batch = count;
+    share_tiles(plan, o, threads);
     *bytes = aligned(count * sizeof(int32_t)) + plan_bytes(plan, counts) +
              Workspace(plan, larger(threads, 1), false, nullptr).bytes();
     return LAC_OK;

@@ -17,6 +17,7 @@ public:
           v_(*plan_.variant),
           keys_(keys),
           s_(scratch),
+          parts_at_(scratch.parts),
           layout_(layout),
           head_(head),
           block_(block),
@@ -25,6 +26,9 @@ public:
           globals_(sequence_of(plan_, layout, head.sequence).globals()) {}
 
     void run();
+    // Of the tile's items, those of the slice; how many there are in all.
+    int32_t run_slice(const Slice &slice);
+    void merge_slices(float *parts, int32_t items);
     // Asks for the tile's rows ahead of their use: rows of a strided tile lie too far apart for the
     // hardware to guess.
     void prefetch_rows(const lac_tensor &t, bool to_write) const;
@@ -40,10 +44,16 @@ private:
     Dim key_dim() const { return {layout_.k_tokens, keys_.key_stride}; }
     Dim value_dim() const { return {layout_.k_tokens, keys_.value_stride}; }
     float *part(int32_t index) const {
-        return s_.parts + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
+        return parts_at_ + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
+    }
+    // Behind the places of this thread's own parts.
+    float *spare(int32_t index) const {
+        return s_.parts +
+               static_cast<int64_t>(v_.fold_items + index) * v_.tile_rows * v_.partial_row;
     }
 
     // Partial results of a batch: attend_calls.cpp.
+    void attend_batch(const Batch &batch);
     bool careful(const PackedStore &store, const Batch &batch) const;
     void partial(const Batch &batch);
     bool careful_lists(const Batch &batch) const;
@@ -51,13 +61,15 @@ private:
     void pairs(const Batch &batch);
 
     void locate_rows();
+    void begin_with_sink(int32_t r, float logit);
     float *rows_in(const lac_tensor &t, int32_t *extent);
     void pack_queries();
     void fold(float *to, int32_t *index, int32_t count);
     void fold_into_spare();
     void merge();
 
-    // What the fold so far left: a spare part, the state of earlier groups, or nothing yet.
+    // What the fold so far left: a spare part, the state of earlier groups, or nothing yet but the
+    // rows' sinks.
     struct Earlier {
         float *rows;
         int32_t *index;
@@ -65,9 +77,10 @@ private:
         bool any;
     };
     Earlier earlier() const {
-        if (spare_ >= 0) return {part(v_.fold_items + spare_), s_.own_rows, v_.tile_rows, true};
+        if (spare_ >= 0) return {spare(spare_), s_.own_rows, v_.tile_rows, true};
         if (tile_.group > 0 && !alone_)
             return {s_.state[(tile_.group - 1) % 2], s_.state_rows, plan_.state_rows, true};
+        if (call_.sink_logits) return {s_.sinks, s_.own_rows, v_.tile_rows, true};
         return {part(0), s_.own_rows, v_.tile_rows, false};
     }
 
@@ -76,6 +89,7 @@ private:
     const lac_variant &v_;
     const HeadKeys &keys_;
     const Scratch &s_;
+    float *parts_at_;  // place of the first partial result
     const Layout &layout_;
     const Head &head_;
     const TileBlock &block_;

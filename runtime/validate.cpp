@@ -134,17 +134,20 @@ bool overlap(const lac_tensor &a, const lac_tensor &b) {
     return x.first < y.end && y.first < x.end;
 }
 
-lac_status read_args(const lac_args *args, int32_t head_dim, Call *call) {
+lac_status read_args(const lac_args *args, const lac_plan &plan, Call *call) {
     lac_args defaults = {};
     defaults.size = sizeof(lac_args);
     const lac_args &a = args ? *args : defaults;
     if (a.size != sizeof(lac_args)) return LAC_BAD_ARGUMENT;
     if (!is_finite(a.scale) || !is_finite(a.softcap) || a.softcap < 0) return LAC_BAD_SCALE;
     const float scale =
-        a.scale != 0 ? a.scale : 1.0f / __builtin_sqrtf(static_cast<float>(head_dim));
+        a.scale != 0 ? a.scale : 1.0f / __builtin_sqrtf(static_cast<float>(plan.variant->head_dim));
     if (reinterpret_cast<uintptr_t>(a.log_sum_exp) % sizeof(float)) return LAC_BAD_ALIGNMENT;
     call->query_scale = static_cast<float>(scale * kLog2E);
     call->softcap = static_cast<float>(a.softcap * kLog2E);
+    for (int32_t h = 0; a.sink_logits && h < plan.heads; h++)
+        if (!is_finite(static_cast<float>(a.sink_logits[h] * kLog2E))) return LAC_BAD_SCALE;
+    call->sink_logits = a.sink_logits;
     if (!is_finite(call->query_scale) || !is_finite(call->softcap)) return LAC_BAD_SCALE;
     call->log_sum_exp = a.log_sum_exp;
     call->threads = a.threads < 1 ? 1 : a.threads;
@@ -226,7 +229,7 @@ lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_te
     call->plan = &plan;
     call->q = *q;
     call->out = *out;
-    if (lac_status s = read_args(args, variant.head_dim, call); s != LAC_OK) return s;
+    if (lac_status s = read_args(args, plan, call); s != LAC_OK) return s;
     if (lac_status s = validate_row_reach(plan, *call); s != LAC_OK) return s;
     return overlap(*out, *q) ? LAC_OVERLAP : LAC_OK;
 }

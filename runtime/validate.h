@@ -23,6 +23,7 @@ struct Call {
     float query_scale;               // scale·log2(e)
     float softcap;                   // in base-2 units
     float *log_sum_exp;
+    const float *sink_logits;  // natural
     int32_t threads;
     lac_parallel_for parallel_for;
     void *parallel_context;

@@ -30,6 +30,7 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     const int32_t states = smaller(plan.group_count - 1, 2);
     for (int32_t i = 0; i < states; i++)
         s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);
+    s.sinks = c.take<float>(rows * v.partial_row);
     s.panels = c.take<int32_t>(slots);
     const int64_t pairs = plan.lists_keys(Source::kPairs) ? v.pairs_most : 0;
     const int64_t listed = plan.lists_keys(Source::kList) ? slots * v.panel_keys : 0;
@@ -48,6 +49,16 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     return s;
 }
 
+// A tile that waits in its block for others, or for another group's, is not shared; nor are pairs,
+// whose items are known only when they are read.
+int32_t slices_of(const lac_plan &plan, int32_t threads) {
+    if (plan.unit_blocks == 0 || plan.unit_blocks >= threads || plan.group_count > 1 ||
+        plan.most_tiles > 1 || plan.lists_keys(Source::kPairs))
+        return 1;
+    const int64_t wanted = ceil_div(threads, plan.unit_blocks);
+    return static_cast<int32_t>(larger<int64_t>(smaller<int64_t>(wanted, plan.most_items), 1));
+}
+
 }  // namespace
 
 Workspace::Workspace(const lac_plan &plan, int32_t threads, bool packs, void *memory)
@@ -59,7 +70,12 @@ Workspace::Workspace(const lac_plan &plan, int32_t threads, bool packs, void *me
     Carver sizes(nullptr);
     carve_scratch(sizes, plan);
     scratch_bytes_ = sizes.used();
+    slices_ = packs ? 1 : slices_of(plan, threads);
+    const int64_t shared = slices_ > 1 ? plan.unit_blocks : 0;
     Carver c(memory);
+    finished_ = c.take<uint32_t>(shared);
+    shared_ = c.take<float>(shared * plan.most_items * plan.variant->tile_rows *
+                            plan.variant->partial_row);
     next_task_ = c.take<int64_t>(1);
     progress_ = c.take<Progress>(units());
     packed_ = c.take<uint8_t>(static_cast<int64_t>(packed_bytes_) * heads_in_flight_);

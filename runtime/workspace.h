@@ -38,6 +38,7 @@ struct Scratch {
     float *queries;       // one packed tile
     float *parts;         // fold_items partial results, and two places for folded ones
     float *state[2];      // rows of a block between groups
+    float *sinks;         // rows of what each row begins with: its learned sink
     int32_t *panels;      // [item][slot]
     int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are
     int32_t *pair_rows;   // [pair]
@@ -55,7 +56,8 @@ struct Scratch {
 
 class Workspace {
 public:
-    // Where K and V are packed already, there is no room for them.
+    // Where K and V are packed already (a step over caches), there is no room for them, but for the
+    // partial results of tiles that threads share.
     Workspace(const lac_plan &plan, int32_t threads, bool packs, void *memory);
     size_t bytes() const { return bytes_; }
     int32_t heads_in_flight() const { return heads_in_flight_; }
@@ -64,11 +66,20 @@ public:
     Scratch scratch(int32_t thread) const;
     Progress *progress() const { return progress_; }
     int64_t *next_task() const { return next_task_; }
+    // Threads that share a tile of a step; 1 unless tiles are fewer than threads.
+    int32_t slices() const { return slices_; }
+    uint32_t *finished(int64_t block) const { return finished_ + block; }
+    float *shared_parts(int64_t block) const {
+        const lac_variant &v = *plan_.variant;
+        return shared_ + block * plan_.most_items * v.tile_rows * v.partial_row;
+    }
     int64_t units() const { return static_cast<int64_t>(plan_.batch) * plan_.kv_heads; }
 
 private:
     const lac_plan &plan_;
-    int32_t heads_in_flight_;
+    int32_t heads_in_flight_, slices_;
+    uint32_t *finished_;
+    float *shared_;
     uint8_t *packed_, *scratch_;
     Progress *progress_;
     int64_t *next_task_;

@@ -32,12 +32,13 @@ constexpr int kPairsMost = 256;
 
 // What may be tuned: any Tile gives the same results.
 struct Tile {
-    int rows;          // query rows of a tile
-    int score_rows;    // rows of the register block of Q·K
-    int value_rows;    // rows of the register block of P·V; divides rows
-    int score_unroll;  // features per iteration of Q·K
-    int value_unroll;  // keys per iteration of P·V
-    int value_planes;  // planes of the register block of P·V, at most
+    int rows;              // query rows of a tile
+    int score_rows;        // rows of the register block of Q·K
+    int value_rows;        // rows of the register block of P·V; divides rows
+    int score_unroll;      // features per iteration of Q·K
+    int value_unroll;      // keys per iteration of P·V
+    int value_planes;      // planes of the register block of P·V, at most
+    bool streams = false;  // P·V panel by panel: V is read once, in few streams
 };
 
 }  // namespace lacuna

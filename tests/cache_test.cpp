@@ -2,6 +2,7 @@
 // ring has dropped.
 #include <gtest/gtest.h>
 
+#include "runtime/workspace.h"
 #include "tests/cached.h"
 
 namespace lacuna {
@@ -80,6 +81,38 @@ TEST_P(CacheOfTier, GivesTheSameBitsForAnyThreads) {
              {Threads{3, lac_pool_run, in_pool.parallel_context}, Threads{5, in_reverse, nullptr}})
             EXPECT_EQ(difference(in_steps(kernel(), p, t, {1, 30}, 30, threads), want), "")
                 << pattern << " on " << threads.count;
+    }
+}
+
+TEST_P(CacheOfTier, SharesTilesAmongThreads) {
+    for (const char *pattern : {"dense", "window:900+sink:40", "every:2"}) {
+        Problem p = problem(pattern);
+        p.q_tokens = p.k_tokens = 1500;
+        p.sink_logits = {0, 1, 2, 3, 4, 5};
+        Tensors t(p);
+        Cached cache(kernel(), p.pattern, options_of(p, 500, 0));
+        while (cache.tokens() < p.k_tokens) lac::check(cache.append(t, 0, 500));
+        for (const int queries : {1, 2}) {
+            clear_output(t);
+            lac::check(step({&cache}, p, t, {queries}, {}));
+            const ResultBits want = all_bits(t, p);
+            for (const int threads : {3, 4, 7, 40}) {
+                clear_output(t);
+                lac::check(step({&cache}, p, t, {queries}, {threads, in_reverse, nullptr}));
+                EXPECT_EQ(difference(all_bits(t, p), want), "")
+                    << pattern << " on " << threads << " threads";
+            }
+        }
+        lac_shape shape = p.shape();
+        shape.q_tokens = 1;
+        const lac_pattern parsed = parse(pattern);
+        size_t bytes = 0;
+        lac::check(lac_plan_bytes(&cache.kernel(), &parsed, &shape, &bytes));
+        const lac::Memory memory(bytes);
+        const lac_plan *plan = nullptr;
+        lac::check(lac_plan_init(&cache.kernel(), &parsed, &shape, memory.data(), bytes, &plan));
+        EXPECT_GT(Workspace(*plan, 7, false, nullptr).slices(), 1) << pattern;
+        EXPECT_EQ(Workspace(*plan, 2, false, nullptr).slices(), 1) << pattern;
     }
 }
 

@@ -308,6 +308,13 @@ TEST_F(Cli, ListExplainsTheLayersOfASpec) {
     // Heads 0 and 1 share K and V: the union of sink and window, which overlap in two pairs.
     EXPECT_EQ(last["kv_bytes"], 4 * (16 + 8) * (199 + 100 - 2 + 5050));
     EXPECT_EQ(list["total"]["layers"], 3);
+    // A cache keeps 10 keys of the window, and all where a head or a list may see any.
+    const int64_t token = 2 * (16 + 8) * 4;
+    EXPECT_EQ(list["model"]["token_bytes"], token);
+    EXPECT_EQ(first["cache_bytes"], 10 * token);
+    EXPECT_EQ(list["layers"][1]["cache_bytes"], 100 * token);
+    EXPECT_EQ(list["total"]["cache_bytes"], (10 + 100 + 10 + 100) * token);
+    EXPECT_EQ(list["total"]["dense_cache_bytes"], 4 * 100 * token);
     EXPECT_EQ(list["total"]["pairs"], 2 * window + mix);
     EXPECT_EQ(list["total"]["dense_pairs"], 3 * dense);
     const Ended text = call("list --spec s.json");

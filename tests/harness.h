@@ -23,12 +23,14 @@ struct Problem {
     int head_dim = 64, value_dim = 64;
     std::vector<int32_t> q_lengths, k_lengths, q_starts;
     float scale = 0, softcap = 0;
-    float magnitude = 1;  // of Q's elements
+    std::vector<float> sink_logits;  // of the query heads; empty: none
+    float magnitude = 1;             // of Q's elements
     int threads = 1;
     Order order = Order::kHeadsFirst;
     Flush flush = Flush::kBack;
     unsigned seed = 1;
 
+    const float *sinks() const { return sink_logits.empty() ? nullptr : sink_logits.data(); }
     int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }

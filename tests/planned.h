@@ -78,7 +78,11 @@ struct Views {
 class Planned {
 public:
     Planned(const lac_kernel &kernel, const Problem &p, const Threads &threads)
-        : kernel_(kernel), threads_(threads), scale_(p.scale), softcap_(p.softcap) {
+        : kernel_(kernel),
+          threads_(threads),
+          scale_(p.scale),
+          softcap_(p.softcap),
+          sinks_(p.sink_logits) {
         const lac_pattern pattern = parse(p.pattern);
         const lac_shape shape = p.shape();
         size_t bytes = 0;
@@ -91,8 +95,10 @@ public:
         std::memset(workspace_.data(), fills[made++ % std::size(fills)], workspace_.bytes());
     }
     void call(const Views &v) {
-        const lac_args args{sizeof(lac_args), scale_,       softcap_,        v.log_sum_exp,
-                            threads_.count,   threads_.run, threads_.context};
+        const lac_args args{sizeof(lac_args), scale_,
+                            softcap_,         v.log_sum_exp,
+                            threads_.count,   threads_.run,
+                            threads_.context, sinks_.empty() ? nullptr : sinks_.data()};
         lac::check(lac_attention(&kernel_, plan_, &v.q, &v.k, &v.v, &v.out, &args,
                                  workspace_.data(), workspace_.bytes()));
     }
@@ -101,6 +107,7 @@ private:
     lac_kernel kernel_;
     Threads threads_;
     float scale_, softcap_;
+    std::vector<float> sinks_;
     lac::Memory plan_memory_, workspace_;
     const lac_plan *plan_ = nullptr;
 };

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 2
+#define LAC_ABI_VERSION 3
 #define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
@@ -24,13 +24,13 @@ extern "C" {
 
 typedef enum lac_status {
     LAC_OK = 0,
-    LAC_BAD_ARGUMENT,  /* a null pointer, or a struct whose size field is not of this header */
-    LAC_BAD_PATTERN,   /* the pattern's text or descriptor is malformed */
-    LAC_BAD_SHAPE,     /* extents disagree between tensors, plan and kernel, or lie out of range */
-    LAC_BAD_STRIDE,    /* a stride is no multiple of the element, or reaches past 2^31 elements */
-    LAC_BAD_TYPE,      /* a tensor's element type is not the kernel's */
-    LAC_BAD_LENGTH,    /* a sequence length or start lies outside its tensor or the sequence */
-    LAC_BAD_SCALE,     /* scale or softcap is not finite (also times log2 e), or softcap < 0 */
+    LAC_BAD_ARGUMENT, /* a null pointer, or a struct whose size field is not of this header */
+    LAC_BAD_PATTERN,  /* the pattern's text or descriptor is malformed */
+    LAC_BAD_SHAPE,    /* extents disagree between tensors, plan and kernel, or lie out of range */
+    LAC_BAD_STRIDE,   /* a stride is no multiple of the element, or reaches past 2^31 elements */
+    LAC_BAD_TYPE,     /* a tensor's element type is not the kernel's */
+    LAC_BAD_LENGTH,   /* a sequence length or start lies outside its tensor or the sequence */
+    LAC_BAD_SCALE, /* scale, softcap or a sink is not finite (also times log2 e), or softcap < 0 */
     LAC_BAD_ALIGNMENT, /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
     LAC_NO_KERNEL,     /* the bundle has no kernel for these types, head sizes and pattern */
     LAC_NO_TIER,       /* LACUNA_TIER names no tier of this bundle that this CPU can run */
@@ -230,6 +230,9 @@ typedef struct lac_args {
     int32_t threads;    /* 0 or 1: the calling thread alone */
     lac_parallel_for parallel_for; /* needed when threads > 1; lac_pool_run is one */
     void *parallel_context;
+    /* [heads] or null: learned sinks, a logit more in each row's denominator, with no value and
+     * neither scaled nor capped. log_sum_exp counts it. */
+    const float *sink_logits;
 } lac_args;
 
 /* Bytes of workspace for calls with this plan and so many threads: the packed K and V of the
