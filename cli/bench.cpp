@@ -9,6 +9,7 @@
 
 #include "cli/bench_case.h"
 #include "cli/commands.h"
+#include "cli/dtype_options.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/mix.h"
@@ -20,7 +21,7 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string pattern, phase = "prefill", out;
+    std::string pattern, phase = "prefill", dtype = "f32", kv_dtype, out;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
     double min_time = 1;
@@ -38,12 +39,18 @@ ProblemSize size_of(const Options &o, int tokens, int head_dim) {
     if (o.heads % kv_heads)
         throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
                     std::to_string(o.heads) + " of --heads");
-    return {o.batch, o.heads, kv_heads, queries, tokens, head_dim, value_dim, tokens - queries};
+    return {o.batch,   o.heads,          kv_heads,
+            queries,   tokens,           head_dim,
+            value_dim, tokens - queries, usage_dtypes(o.dtype, o.kv_dtype)};
 }
 
 void refuse_beyond_memory(const ProblemSize &s) {
-    const double bytes = 4.0 * (static_cast<double>(s.rows()) + static_cast<double>(s.kv_rows())) *
-                         (s.head_dim + s.value_dim);
+    const auto row = [](lac_type a, int32_t a_features, lac_type b, int32_t b_features) {
+        return static_cast<double>(lac_type_bytes(a) * a_features + lac_type_bytes(b) * b_features);
+    };
+    const Dtypes &d = s.dtypes;
+    const double bytes = static_cast<double>(s.rows()) * row(d.q, s.head_dim, d.q, s.value_dim) +
+                         static_cast<double>(s.kv_rows()) * row(d.k, s.head_dim, d.v, s.value_dim);
     const double memory = static_cast<double>(::sysconf(_SC_PHYS_PAGES)) *
                           static_cast<double>(::sysconf(_SC_PAGESIZE));
     if (bytes <= memory) return;
@@ -117,6 +124,7 @@ void add_shape_options(CLI::App &command, Options &o) {
         ->capture_default_str();
     command.add_option("--value-dim", o.value_dim, "the values' head size (as the keys')")
         ->check(CLI::Range(1, kMaxHeadDim));
+    add_dtype_options(command, o.dtype, o.kv_dtype);
     command.add_option("--batch", o.batch, "sequences")
         ->check(CLI::Range(1, kMostHeads))
         ->capture_default_str();

@@ -7,15 +7,16 @@
 #include "bench/overshoot.h"
 #include "bench/peak.h"
 #include "cli/bench_router.h"
+#include "cli/elements.h"
 #include "cli/pattern_option.h"
 
 namespace lacuna {
 
-std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator) {
+Stored normal_numbers(int64_t count, lac_type type, std::mt19937 &generator) {
     std::normal_distribution<float> distribution;
     std::vector<float> numbers(static_cast<size_t>(count));
     for (float &x : numbers) x = distribution(generator);
-    return numbers;
+    return stored(numbers, type);
 }
 
 namespace {
@@ -23,12 +24,12 @@ namespace {
 struct RandomTensors {
     explicit RandomTensors(const ProblemSize &s)
         : generator(1),
-          q(normal_numbers(s.rows() * s.head_dim, generator)),
-          k(normal_numbers(s.kv_rows() * s.head_dim, generator)),
-          v(normal_numbers(s.kv_rows() * s.value_dim, generator)),
-          out(static_cast<size_t>(s.rows() * s.value_dim)) {}
+          q(normal_numbers(s.rows() * s.head_dim, s.dtypes.q, generator)),
+          k(normal_numbers(s.kv_rows() * s.head_dim, s.dtypes.k, generator)),
+          v(normal_numbers(s.kv_rows() * s.value_dim, s.dtypes.v, generator)),
+          out(static_cast<size_t>(s.rows() * s.value_dim) * lac_type_bytes(s.dtypes.q)) {}
     std::mt19937 generator;
-    std::vector<float> q, k, v, out;
+    Stored q, k, v, out;
 };
 
 // All that takes turns in the rounds.

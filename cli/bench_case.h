@@ -5,6 +5,7 @@
 
 #include "cli/bench_lists.h"
 #include "cli/bench_report.h"
+#include "cli/elements.h"
 
 namespace lacuna {
 
@@ -20,7 +21,7 @@ struct BenchCase {
 };
 
 // Of mean 0 and variance 1.
-std::vector<float> normal_numbers(int64_t count, std::mt19937 &generator);
+Stored normal_numbers(int64_t count, lac_type type, std::mt19937 &generator);
 
 BenchEntry measure(const BenchCase &wanted);
 

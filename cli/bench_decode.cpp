@@ -18,8 +18,10 @@ public:
     explicit DecodeTrial(const BenchCase &wanted)
         : case_(wanted),
           generator_(1),
-          queries_(normal_numbers(wanted.size.rows() * wanted.size.head_dim, generator_)),
-          out_(static_cast<size_t>(wanted.size.rows() * wanted.size.value_dim)) {
+          queries_(normal_numbers(wanted.size.rows() * wanted.size.head_dim, wanted.size.dtypes.q,
+                                  generator_)),
+          out_(normal_numbers(wanted.size.rows() * wanted.size.value_dim, wanted.size.dtypes.q,
+                              generator_)) {
         decoder_ = filled(case_.pattern);
         if (case_.dense) dense_ = filled(lac::pattern("dense"));
     }
@@ -39,8 +41,8 @@ private:
     std::unique_ptr<Decoder> filled(const lac_pattern &pattern) {
         const ProblemSize &s = case_.size;
         auto decoder = std::make_unique<Decoder>(pattern, s, case_.threads, case_.test);
-        std::vector<float> k = normal_numbers(s.kv_rows() * s.head_dim, generator_);
-        std::vector<float> v = normal_numbers(s.kv_rows() * s.value_dim, generator_);
+        Stored k = normal_numbers(s.kv_rows() * s.head_dim, s.dtypes.k, generator_);
+        Stored v = normal_numbers(s.kv_rows() * s.value_dim, s.dtypes.v, generator_);
         while (decoder->tokens() < s.k_tokens)
             decoder->append(k.data(), v.data(),
                             std::min(s.q_tokens, s.k_tokens - decoder->tokens()));
@@ -52,7 +54,9 @@ private:
     size_t read_bytes() const {
         const ProblemSize &s = case_.size;
         const auto keys = static_cast<size_t>(decoder_->attended_pairs() / s.rows());
-        return keys * s.batch * s.kv_heads * (s.head_dim + s.value_dim) * sizeof(float);
+        const size_t row =
+            s.head_dim * lac_type_bytes(s.dtypes.k) + s.value_dim * lac_type_bytes(s.dtypes.v);
+        return keys * s.batch * s.kv_heads * row;
     }
 
     BenchEntry entry(double gflops, double gbps) {
@@ -74,7 +78,7 @@ private:
 
     const BenchCase &case_;
     std::mt19937 generator_;
-    std::vector<float> queries_, out_;
+    Stored queries_, out_;
     std::unique_ptr<Decoder> decoder_, dense_;
     std::vector<Timed> calls_;
 };

@@ -85,6 +85,7 @@ std::string name_of(const BenchEntry &e) {
     if (s.q_tokens != s.k_tokens) name += "/queries:" + std::to_string(s.q_tokens);
     if (s.kv_heads != s.heads) name += "/kv_heads:" + std::to_string(s.kv_heads);
     if (s.value_dim != s.head_dim) name += "/value_dim:" + std::to_string(s.value_dim);
+    if (s.dtypes.name() != "f32") name += "/dtype:" + s.dtypes.name();
     if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
     if (e.lists) name += name_of(*e.lists, s);
     return name + "/threads:" + std::to_string(e.threads);
@@ -102,10 +103,18 @@ Json lists_json(const BenchLists &lists, const ProblemSize &size) {
 
 Json problem_json(const BenchEntry &e) {
     const ProblemSize &s = e.size;
-    return {{"pattern", e.pattern},   {"phase", phase_of(e)},   {"tokens", s.k_tokens},
-            {"queries", s.q_tokens},  {"batch", s.batch},       {"heads", s.heads},
-            {"kv_heads", s.kv_heads}, {"head_dim", s.head_dim}, {"value_dim", s.value_dim},
-            {"dtype", "f32"},         {"kv_dtype", "f32"},      {"kernel", e.kernel},
+    return {{"pattern", e.pattern},
+            {"phase", phase_of(e)},
+            {"tokens", s.k_tokens},
+            {"queries", s.q_tokens},
+            {"batch", s.batch},
+            {"heads", s.heads},
+            {"kv_heads", s.kv_heads},
+            {"head_dim", s.head_dim},
+            {"value_dim", s.value_dim},
+            {"dtype", dtype_name(s.dtypes.q)},
+            {"kv_dtype", s.dtypes.kv_name()},
+            {"kernel", e.kernel},
             {"tier", e.tier}};
 }
 

@@ -14,14 +14,14 @@ void check(lac_status status) {
 }  // namespace
 
 BenchRouter::BenchRouter(const lac_kernel &kernel, const lac_pattern &pattern,
-                         const ProblemSize &size, lac_route_method method, int32_t threads,
-                         float *q, float *k)
+                         const ProblemSize &size, lac_route_method method, int32_t threads, void *q,
+                         void *k)
     : kernel_(kernel),
       pattern_(pattern),
       q_starts_(static_cast<size_t>(size.batch), size.q_start),
       shape_(size.shape(q_starts_.data(), nullptr)),
-      q_(lac::tensor(q, size.batch, size.heads, size.q_tokens, size.head_dim)),
-      k_(lac::tensor(k, size.batch, size.kv_heads, size.k_tokens, size.head_dim)) {
+      q_(lac::tensor(size.dtypes.q, q, size.batch, size.heads, size.q_tokens, size.head_dim)),
+      k_(lac::tensor(size.dtypes.k, k, size.batch, size.kv_heads, size.k_tokens, size.head_dim)) {
     args_.size = sizeof args_;
     args_.method = method;
     if (threads > 1) {

@@ -10,9 +10,9 @@ namespace lacuna {
 
 class BenchRouter {
 public:
-    // Data of size's shapes. Throws a Failure when the runtime refuses the size.
+    // Data of size's shapes and types. Throws a Failure when the runtime refuses the size.
     BenchRouter(const lac_kernel &kernel, const lac_pattern &pattern, const ProblemSize &size,
-                lac_route_method method, int32_t threads, float *q, float *k);
+                lac_route_method method, int32_t threads, void *q, void *k);
     BenchRouter(const BenchRouter &) = delete;  // args_ holds the pool's address
     BenchRouter &operator=(const BenchRouter &) = delete;
 

@@ -22,12 +22,21 @@ std::string pattern_initialiser(const lac_pattern &p) {
     return text + "}}";
 }
 
+std::string types_initialiser(const Dtypes &dtypes) {
+    std::string text;
+    for (const lac_type type : {dtypes.q, dtypes.k, dtypes.v})
+        text += std::string(lac_type_name(type)) + ", ";
+    return text;
+}
+
 std::string declarations(const BundleFunctions &functions) {
     std::map<std::string, std::string> types;
     for (const auto &kernel : functions) {
         for (const VariantFunctions &f : kernel) {
             types[f.pack_queries.symbol] = "PackQueriesFn";
-            types[f.pack_keys.symbol] = types[f.pack_values.symbol] = "PackFn";
+            for (const Function *pack :
+                 {&f.pack_keys, &f.pack_values, &f.append_keys, &f.append_values})
+                types[pack->symbol] = "PackFn";
             types[f.partial.symbol] = types[f.partial_few.symbol] =
                 f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
             for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
@@ -50,13 +59,14 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     const Format &format = tier.format;
     const int padded = padded_features(k.value_dim, format);
     const auto number = [](int n) { return std::to_string(n) + ", "; };
-    std::string row = "    {\"" + std::string(tier.name) + "\", " +
-                      std::to_string(tier.cpu_features) + "u, " + number(format.panel_keys) +
-                      number(format.chunk) + number(format.plane) + number(format.tile_pairs) +
-                      number(tier.tile.rows) + number(k.head_dim) + number(k.value_dim) +
-                      number(padded / format.plane) + number(partial_row(k.value_dim, format)) +
-                      number(kFoldItems) + pattern + ",\n     " + f.pack_queries.symbol + ", " +
-                      f.pack_keys.symbol + ", " + f.pack_values.symbol + ",\n     ";
+    std::string row =
+        "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
+        number(format.panel_keys) + number(format.chunk) + number(format.plane) +
+        number(format.tile_pairs) + number(tier.tile.rows) + types_initialiser(k.dtypes) +
+        number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
+        number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
+        f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.pack_values.symbol + ", " +
+        f.append_keys.symbol + ", " + f.append_values.symbol + ",\n     ";
     const std::string partial = f.partial.symbol + ", " + f.partial_few.symbol;
     row += k.pattern ? "nullptr, nullptr, " + partial : partial + ", nullptr, nullptr";
     row += ",\n     ";
@@ -94,9 +104,10 @@ std::string table_source(const BundleRequest &request, const BundleFunctions &fu
         for (size_t t = 0; t < request.tiers.size(); t++)
             variants += variant_row(k, *request.tiers[t], functions[i][t], pattern);
         variants += "};\n";
-        kernels += "    {\"" + k.name() + "\", LAC_F32, " + std::to_string(k.head_dim) + ", " +
-                   std::to_string(k.value_dim) + ", " + pattern + ", variants_" + id + ", " +
-                   std::to_string(request.tiers.size()) + "},\n";
+        kernels += "    {\"" + k.name() + "\", " + types_initialiser(k.dtypes) +
+                   std::to_string(k.head_dim) + ", " + std::to_string(k.value_dim) + ", " +
+                   pattern + ", variants_" + id + ", " + std::to_string(request.tiers.size()) +
+                   "},\n";
     }
     return "// The kernel table of bundle " + request.name +
            ".\n#include \"runtime/bundle.h\"\n\n" + declarations(functions) + "\n" + variants +

@@ -18,7 +18,8 @@ namespace {
 
 ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k) {
     ordered_json row{{"name", k.name()},
-                     {"dtype", k.dtype},
+                     {"dtype", dtype_name(k.dtypes.q)},
+                     {"kv_dtype", k.dtypes.kv_name()},
                      {"head_dim", k.head_dim},
                      {"value_dim", k.value_dim},
                      {"pattern", k.pattern ? ordered_json(canonical(*k.pattern)) : nullptr},

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "cli/elements.h"
 #include "tests/oracle.h"
 
 namespace lacuna {
@@ -26,17 +27,23 @@ double error_of(double want, double got) {
     return std::isfinite(got) ? std::abs(got - want) : kInfinity;
 }
 
-HeadAgreement compare(const OracleOutput &reference, const float *out, const float *log_sum_exp) {
+HeadAgreement compare(const OracleOutput &reference, lac_type type, const float *out,
+                      const float *log_sum_exp) {
     const double rounding = 8 * FLT_EPSILON * reference.largest_score;
     HeadAgreement result{0, std::max(1e-12, rounding * rounding), 0, 0, 0};
     std::vector<double> want, got;
+    double stored_error = 0, power = 0;
     for (size_t i = 0; i < reference.out.size(); i++) {
-        if (!std::isfinite(reference.out[i])) continue;
+        const double row = reference.out[i];
+        if (!std::isfinite(as_stored({static_cast<float>(row)}, type)[0])) continue;
+        stored_error += std::pow(rounding_error(type, row), 2);
+        power += row * row;
         want.push_back(reference.out[i]);
         got.push_back(out[i]);
         result.max_abs_error = std::max(result.max_abs_error, error_of(want.back(), got.back()));
     }
     result.nmse = std::isfinite(result.max_abs_error) ? nmse(want, got) : kInfinity;
+    if (power > 0) result.tolerance += stored_error / power;
     double largest = std::max(1.0, reference.largest_score);
     for (size_t i = 0; i < reference.log_sum_exp.size(); i++) {
         const double row = reference.log_sum_exp[i];
@@ -78,8 +85,9 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
             oracle(input, &tensors.q.data[unit * s.q_tokens * s.head_dim],
                    &tensors.k.data[kv * s.k_tokens * s.head_dim],
                    &tensors.v.data[kv * s.k_tokens * s.value_dim]);
-        const HeadAgreement a = compare(reference, &out[unit * s.q_tokens * s.value_dim],
-                                        &log_sum_exp[unit * s.q_tokens]);
+        const HeadAgreement a =
+            compare(reference, s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
+                    &log_sum_exp[unit * s.q_tokens]);
         const double max_abs_error = std::max(worst.max_abs_error, a.max_abs_error);
         if (a.excess() > worst_excess) {
             worst = {a.nmse,

@@ -16,8 +16,8 @@ struct Agreement {
     bool holds() const { return nmse <= tolerance && log_sum_exp_error <= log_sum_exp_tolerance; }
 };
 
-// Elements that the reference finds non-finite are left out: a kept NaN or Inf promises nothing
-// but a non-finite result.
+// Elements that the reference, or the output's type, finds non-finite are left out: a kept NaN or
+// Inf promises nothing but a non-finite result.
 Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &pattern,
                                const lac_lists *lists, double scale, double softcap,
                                const std::vector<float> &out,

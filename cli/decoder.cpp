@@ -8,9 +8,9 @@ namespace lacuna {
 namespace {
 
 // Tokens first…first+count-1 of sequence b of a C-ordered [batch, heads, tokens, features] array.
-lac_tensor tokens_of(float *data, const ProblemSize &s, int b, int32_t first, int32_t count,
-                     int32_t features) {
-    lac_tensor t = lac::tensor(data, s.batch, s.kv_heads, s.k_tokens, features);
+lac_tensor tokens_of(lac_type type, void *data, const ProblemSize &s, int b, int32_t first,
+                     int32_t count, int32_t features) {
+    lac_tensor t = lac::tensor(type, data, s.batch, s.kv_heads, s.k_tokens, features);
     t.data = static_cast<uint8_t *>(t.data) + b * t.batch_stride + first * t.token_stride;
     t.batch = 1;
     t.tokens = count;
@@ -38,10 +38,12 @@ Decoder::Decoder(const lac_pattern &pattern, const ProblemSize &size, int32_t th
     throw bad_input("not enough memory for the caches");
 }
 
-void Decoder::append(float *k, float *v, int32_t count) {
+void Decoder::append(void *k, void *v, int32_t count) {
     for (int b = 0; b < size_.batch; b++) {
-        const lac_tensor keys = tokens_of(k, size_, b, tokens_, count, size_.head_dim);
-        const lac_tensor values = tokens_of(v, size_, b, tokens_, count, size_.value_dim);
+        const lac_tensor keys =
+            tokens_of(size_.dtypes.k, k, size_, b, tokens_, count, size_.head_dim);
+        const lac_tensor values =
+            tokens_of(size_.dtypes.v, v, size_, b, tokens_, count, size_.value_dim);
         if (const lac_status s = lac_cache_append(caches_[b], &keys, &values); s != LAC_OK)
             throw failure_of(lac::Error(s));
     }
@@ -64,9 +66,9 @@ void Decoder::plan(int32_t queries) {
     if (needed > workspace_.bytes()) workspace_ = lac::Memory(needed);
 }
 
-void Decoder::step(float *q, float *out) {
-    step(lac::tensor(q, size_.batch, size_.heads, queries_, size_.head_dim),
-         lac::tensor(out, size_.batch, size_.heads, queries_, size_.value_dim));
+void Decoder::step(void *q, void *out) {
+    step(lac::tensor(size_.dtypes.q, q, size_.batch, size_.heads, queries_, size_.head_dim),
+         lac::tensor(size_.dtypes.q, out, size_.batch, size_.heads, queries_, size_.value_dim));
 }
 
 void Decoder::step(const lac_tensor &q, const lac_tensor &out, lac_args args) {

@@ -17,13 +17,13 @@ public:
     Decoder &operator=(const Decoder &) = delete;
 
     int32_t tokens() const { return tokens_; }
-    // Appends tokens first…first+count-1 of every sequence; k and v have size's shapes.
-    void append(float *k, float *v, int32_t count);
+    // Appends tokens first…first+count-1 of every sequence; k and v have size's shapes and types.
+    void append(void *k, void *v, int32_t count);
     // Plans a step with the last `queries` tokens of all sequences; steps keep to the plan.
     void plan(int32_t queries);
     // q and out are [batch, heads, queries, head size]; of args, scale, softcap and log_sum_exp.
     void step(const lac_tensor &q, const lac_tensor &out, lac_args args = {});
-    void step(float *q, float *out);  // in C order
+    void step(void *q, void *out);  // in C order
 
     std::string kernel() const { return lac_kernel_name(&kernel_); }
     std::string tier() const { return lac_kernel_tier(&kernel_); }

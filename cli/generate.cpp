@@ -8,6 +8,7 @@
 
 #include "cli/bundle.h"
 #include "cli/commands.h"
+#include "cli/dtype_options.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/pattern_option.h"
@@ -17,7 +18,7 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string target = "host", spec, out, name = "lac", dtype = "f32";
+    std::string target = "host", spec, out, name = "lac", dtype = "f32", kv_dtype;
     std::vector<std::string> patterns, tiers;
     std::vector<int> head_dims{64, 128};
     int value_dim = 0;
@@ -48,12 +49,13 @@ std::vector<const Tier *> tiers_of(const Platform &platform,
 std::vector<KernelSpec> kernels_of(const Options &o) {
     std::vector<KernelSpec> kernels;
     try {
+        const Dtypes dtypes = usage_dtypes(o.dtype, o.kv_dtype);
         for (const int d : o.head_dims) {
             if (o.patterns.empty())
                 add_kernel(kernels,
-                           make_kernel(o.dtype, d, o.value_dim, std::nullopt, "--head-dim"));
+                           make_kernel(dtypes, d, o.value_dim, std::nullopt, "--head-dim"));
             for (const std::string &p : o.patterns)
-                add_kernel(kernels, make_kernel(o.dtype, d, o.value_dim, parse_pattern_option(p),
+                add_kernel(kernels, make_kernel(dtypes, d, o.value_dim, parse_pattern_option(p),
                                                 "--head-dim"));
         }
     } catch (const Failure &failure) {
@@ -113,7 +115,7 @@ void add_generate(CLI::App &app) {
     sub->add_option("--pattern", o->patterns, "Pattern to compile in; none: kernels for any")
         ->expected(1)
         ->take_all();
-    sub->add_option("--dtype", o->dtype, "Element type")->capture_default_str();
+    add_dtype_options(*sub, o->dtype, o->kv_dtype);
     sub->add_option("--head-dim", o->head_dims, "Head sizes")
         ->delimiter(',')
         ->capture_default_str();

@@ -22,12 +22,6 @@ std::string describe(const Platform &platform, const Function &f) {
     return text;
 }
 
-// What Halide calls an element type.
-std::string halide_type(const std::string &dtype) {
-    static const std::map<std::string, std::string> types{{"f32", "float32"}};
-    return types.at(dtype);
-}
-
 // Compiles into a folder of its own and renames, so that the cache never holds half an object.
 void compile(const Platform &platform, const Function &f, const fs::path &object) {
     const fs::path dir = object.string() + "." + std::to_string(getpid());
@@ -55,52 +49,90 @@ void compile(const Platform &platform, const Function &f, const fs::path &object
 }  // namespace
 
 std::vector<const Function *> VariantFunctions::all() const {
-    std::vector<const Function *> list{&pack_queries, &pack_keys, &pack_values, &partial,
-                                       &partial_few,  &fold,      &merge};
+    std::vector<const Function *> list{&pack_queries, &pack_keys,     &pack_values,
+                                       &append_keys,  &append_values, &partial,
+                                       &partial_few,  &fold,          &merge};
     for (const auto *f : {&gather, &gather_few, &gather_row, &pairs, &summarise, &route})
         if (*f) list.push_back(&**f);
     return list;
 }
 
+namespace {
+
+using Params = std::map<std::string, std::string>;
+
+// Kernels share the functions that do not tell them apart: one is named by the types and sizes that
+// it knows alone.
+class Functions {
+public:
+    Functions(const std::string &prefix, const KernelSpec &kernel, const Platform &platform,
+              const Tier &code)
+        : prefix_(prefix), kernel_(kernel), platform_(platform), code_(code) {}
+
+    // Of Q or K, or of V or the output.
+    Function of_head(const char *generator, const std::string &types, Params params) const {
+        const std::string size = std::to_string(kernel_.head_dim);
+        params["head_dim"] = size;
+        return make(generator, types + "_d" + size, generator, std::move(params));
+    }
+    Function of_value(const char *generator, const std::string &types, Params params) const {
+        const std::string size = std::to_string(kernel_.value_dim);
+        params["value_dim"] = size;
+        return make(generator, types + "_d" + size, generator, std::move(params));
+    }
+    // Of K and V: they are named as in a kernel whose Q is of K's type.
+    Function of_both(const std::string &name, const char *generator, Params params = {}) const {
+        KernelSpec types = kernel_;
+        types.dtypes.q = types.dtypes.k;
+        params["head_dim"] = std::to_string(types.head_dim);
+        params["value_dim"] = std::to_string(types.value_dim);
+        params["keys.type"] = halide_type_name(types.dtypes.k);
+        params["values.type"] = halide_type_name(types.dtypes.v);
+        return make(name, types.types(), generator, std::move(params));
+    }
+
+private:
+    Function make(const std::string &name, const std::string &types, const std::string &generator,
+                  Params params) const {
+        params["triple"] = platform_.clang_triple;
+        params["tier"] = code_.name;
+        return {prefix_ + "_" + name + "_" + types + "_" + code_.name, generator, std::move(params),
+                &code_};
+    }
+
+    const std::string &prefix_;
+    const KernelSpec &kernel_;
+    const Platform &platform_;
+    const Tier &code_;
+};
+
+Params typed(const char *parameter, lac_type type) { return {{parameter, halide_type_name(type)}}; }
+
+// From rows of one type to panels of another, or of the same: "f16", "f32_f16".
+std::string packing(lac_type from, lac_type to) {
+    return (from == to ? "" : dtype_name(from) + std::string("_")) + dtype_name(to);
+}
+Params packing_params(lac_type from, lac_type to) {
+    return {{"source.type", halide_type_name(from)}, {"stored", halide_type_name(to)}};
+}
+
+}  // namespace
+
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier) {
     const Tier &code = tier.shares ? *find_tier(platform, tier.shares) : tier;
-    const std::string head = std::to_string(kernel.head_dim);
-    const std::string value = std::to_string(kernel.value_dim);
-    const auto make = [&](const std::string &generator, const std::string &types,
-                          std::map<std::string, std::string> params) {
-        params["triple"] = platform.clang_triple;
-        params["tier"] = code.name;
-        return Function{prefix + "_" + generator + "_" + types + "_" + code.name, generator,
-                        std::move(params), &code};
-    };
-    using Params = std::map<std::string, std::string>;
-    const std::string type = halide_type(kernel.dtype);
-    const auto for_head = [&](const char *g, Params params) {
-        params["head_dim"] = head;
-        return make(g, kernel.dtype + "_d" + head, params);
-    };
-    const auto for_value = [&](const char *g, Params params) {
-        params["value_dim"] = value;
-        return make(g, kernel.dtype + "_d" + value, params);
-    };
-    Params both{
-        {"head_dim", head}, {"value_dim", value}, {"keys.type", type}, {"values.type", type}};
-    Params few = both;
-    few["rows"] = std::to_string(code.few.rows);
-    const auto named = [&](const std::string &name, const char *generator, Params params) {
-        Function f = make(generator, kernel.types(), std::move(params));
-        f.symbol = prefix + "_" + name + "_" + kernel.types() + "_" + code.name;
-        return f;
-    };
-    const Params source{{"source.type", type}};
-    VariantFunctions all{for_head("pack_queries", source),
-                         for_head("pack_keys", source),
-                         for_value("pack_values", source),
-                         named("partial", "partial", both),
-                         named("partial_few", "partial", few),
-                         for_value("fold", {}),
-                         for_value("merge", {{"out_type", type}}),
+    const Functions f(prefix, kernel, platform, code);
+    const auto [q, k, v] = kernel.dtypes;
+    const std::string rows = std::to_string(code.few.rows);
+    VariantFunctions all{f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
+                         f.of_head("pack_keys", packing(k, k), packing_params(k, k)),
+                         f.of_value("pack_values", packing(v, v), packing_params(v, v)),
+                         f.of_head("pack_keys", packing(q, k), packing_params(q, k)),
+                         f.of_value("pack_values", packing(q, v), packing_params(q, v)),
+                         f.of_both("partial", "partial"),
+                         f.of_both("partial_few", "partial", {{"rows", rows}}),
+                         f.of_value("fold", dtype_name(LAC_F32), {}),  // partial results are f32
+                         f.of_value("merge", dtype_name(q), typed("out_type", q)),
                          {},
                          {},
                          {},
@@ -108,18 +140,18 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {},
                          {}};
     if (kernel.pattern) {
-        both["pattern"] = few["pattern"] = canonical(*kernel.pattern);
-        all.partial = named("partial_" + slug(*kernel.pattern), "partial", both);
-        all.partial_few = named("partial_few_" + slug(*kernel.pattern), "partial", few);
+        const std::string pattern = canonical(*kernel.pattern), name = slug(*kernel.pattern);
+        all.partial = f.of_both("partial_" + name, "partial", {{"pattern", pattern}});
+        all.partial_few =
+            f.of_both("partial_few_" + name, "partial", {{"pattern", pattern}, {"rows", rows}});
         return all;
     }
-    all.gather = named("gather", "gather", both);
-    all.pairs = named("pairs", "pairs", both);
-    all.gather_few = named("gather_few", "gather", few);
-    both["rows"] = "1";
-    all.gather_row = named("gather_row", "gather", both);
-    all.summarise = for_head("summarise", source);
-    all.route = for_head("route", {{"queries.type", type}});
+    all.gather = f.of_both("gather", "gather");
+    all.gather_few = f.of_both("gather_few", "gather", {{"rows", rows}});
+    all.gather_row = f.of_both("gather_row", "gather", {{"rows", "1"}});
+    all.pairs = f.of_both("pairs", "pairs");
+    all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
+    all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));
     return all;
 }
 

@@ -22,7 +22,8 @@ struct Function {
 
 // The functions of one kernel on one tier, by role.
 struct VariantFunctions {
-    Function pack_queries, pack_keys, pack_values, partial, partial_few, fold, merge;
+    Function pack_queries, pack_keys, pack_values, append_keys, append_values, partial, partial_few,
+        fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
     std::optional<Function> gather, gather_few, gather_row, pairs, summarise, route;
     std::vector<const Function *> all() const;

@@ -49,7 +49,8 @@ public:
         if (model_.tokens == 0 || model_.heads == 0)
             throw bad_input(name + ": costs are counted from model.tokens and model.heads");
         if (spec.types.size() > 1)
-            throw bad_input(name + ": kernels have several head sizes; expected model.head_dim");
+            throw bad_input(name +
+                            ": kernels have several head sizes or types; expected model.head_dim");
     }
 
     // Layers of one pattern are counted once.
@@ -73,7 +74,9 @@ private:
     // A multiply and an add for each feature of K and of V.
     Cost cost(double pairs, double rows) const {
         const double features = type_.head_dim + type_.value_dim;
-        return {pairs, 2 * features * pairs, features * sizeof(float) * rows};
+        const auto bytes = static_cast<double>(type_.head_dim * lac_type_bytes(type_.dtypes.k) +
+                                               type_.value_dim * lac_type_bytes(type_.dtypes.v));
+        return {pairs, 2 * features * pairs, bytes * rows};
     }
 
     const Model model_;
@@ -138,7 +141,8 @@ Json layers_json(const std::string &path) {
                 {"heads", m.heads},
                 {"kv_heads", m.kv_heads},
                 {"tokens", m.tokens},
-                {"dtype", spec.types[0].dtype},
+                {"dtype", dtype_name(spec.types[0].dtypes.q)},
+                {"kv_dtype", spec.types[0].dtypes.kv_name()},
                 {"head_dim", spec.types[0].head_dim},
                 {"value_dim", spec.types[0].value_dim}}},
               {"layers", Json::array()}};

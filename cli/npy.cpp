@@ -3,6 +3,7 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 
@@ -40,7 +41,13 @@ ArrayOf<Element> elements_of(const NpyHeader &header, const std::string &bytes,
 }  // namespace
 
 Array parse_npy(const std::string &bytes, const std::string &name) {
-    return elements_of<float>(header_of(bytes, name, {"<f4"}, "float32 ('<f4')"), bytes, name);
+    const NpyHeader header =
+        header_of(bytes, name, {"<f4", "<f2"}, "float32 ('<f4') or float16 ('<f2')");
+    if (header.descr == "<f4") return elements_of<float>(header, bytes, name);
+    const ArrayOf<uint16_t> halves = elements_of<uint16_t>(header, bytes, name);
+    Array array{halves.shape, {}};
+    for (const uint16_t half : halves.data) array.data.push_back(widened(half, LAC_F16));
+    return array;
 }
 
 BoolArray parse_npy_bools(const std::string &bytes, const std::string &name) {
@@ -67,9 +74,10 @@ IntegerArray read_npy_integers(const std::string &path) {
     return parse_npy_integers(read_file(path), path);
 }
 
-std::string npy_bytes(const Array &array) {
-    std::string text =
-        "{'descr': '<f4', 'fortran_order': False, 'shape': " + shape_text(array.shape) + ", }";
+std::string npy_bytes(const Array &array, lac_type type) {
+    const bool halves = type == LAC_F16;
+    std::string text = std::string("{'descr': '") + (halves ? "<f2" : "<f4") +
+                       "', 'fortran_order': False, 'shape': " + shape_text(array.shape) + ", }";
     // NumPy leaves room for the first extent to grow to 21 digits in place.
     if (!array.shape.empty()) text.append(21 - std::to_string(array.shape[0]).size(), ' ');
     const size_t prefix = kNpyMagicBytes + kNpyVersionBytes + 2;
@@ -80,11 +88,12 @@ std::string npy_bytes(const Array &array) {
     bytes +=
         {'\1', '\0', static_cast<char>(text.size() & 255), static_cast<char>(text.size() >> 8)};
     bytes += text;
-    return bytes.append(reinterpret_cast<const char *>(array.data.data()), array.data.size() * 4);
+    const Stored data = stored(array.data, halves ? LAC_F16 : LAC_F32);
+    return bytes.append(data.begin(), data.end());
 }
 
-void write_npy(const std::string &path, const Array &array) {
-    write_file_atomically(path, npy_bytes(array));
+void write_npy(const std::string &path, const Array &array, lac_type type) {
+    write_file_atomically(path, npy_bytes(array, type));
 }
 
 }  // namespace lacuna

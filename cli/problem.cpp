@@ -29,11 +29,13 @@ Failure no_tier() {
 
 const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) {
     const auto compiled = test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
-    return *host_bundle({make_kernel("f32", size.head_dim, size.value_dim, compiled, "head size")});
+    return *host_bundle(
+        {make_kernel(size.dtypes, size.head_dim, size.value_dim, compiled, "head size")});
 }
 
 lac_request request_for(const lac_pattern &pattern, const ProblemSize &size) {
-    return {sizeof(lac_request), LAC_F32, size.head_dim, size.value_dim, &pattern};
+    return {sizeof(lac_request), size.dtypes.q, size.head_dim, size.value_dim, &pattern,
+            size.dtypes.k,       size.dtypes.v};
 }
 
 }  // namespace
@@ -67,15 +69,15 @@ Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_
     throw bad_input("not enough memory for the plan and its workspace");
 }
 
-void Problem::attend(float *q, float *k, float *v, float *out, lac_args args) {
+void Problem::attend(void *q, void *k, void *v, void *out, lac_args args) {
     const ProblemSize &s = size_;
     args.size = sizeof(lac_args);
     if (pool_) pool_->use_in(args);
     try {
-        attention_(lac::tensor(q, s.batch, s.heads, s.q_tokens, s.head_dim),
-                   lac::tensor(k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
-                   lac::tensor(v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
-                   lac::tensor(out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
+        attention_(lac::tensor(s.dtypes.q, q, s.batch, s.heads, s.q_tokens, s.head_dim),
+                   lac::tensor(s.dtypes.k, k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
+                   lac::tensor(s.dtypes.v, v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
+                   lac::tensor(s.dtypes.q, out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
     } catch (const lac::Error &error) {
         throw failure_of(error);
     }

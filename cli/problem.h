@@ -13,6 +13,7 @@ namespace lacuna {
 struct ProblemSize {
     int32_t batch, heads, kv_heads, q_tokens, k_tokens, head_dim, value_dim;
     int32_t q_start;  // position of every sequence's first query
+    Dtypes dtypes{};
 
     int64_t units() const { return int64_t{batch} * heads; }  // query heads of all sequences
     int64_t rows() const { return int64_t{batch} * heads * q_tokens; }
@@ -42,8 +43,8 @@ public:
     Problem(const Problem &) = delete;
     Problem &operator=(const Problem &) = delete;
 
-    // Data of size's shapes; of args, only scale, softcap and log_sum_exp are used.
-    void attend(float *q, float *k, float *v, float *out, lac_args args = {});
+    // Data of size's shapes and types; of args, only scale, softcap and log_sum_exp are used.
+    void attend(void *q, void *k, void *v, void *out, lac_args args = {});
 
     std::string kernel() const { return lac_kernel_name(&attention_.kernel()); }
     std::string tier() const { return lac_kernel_tier(&attention_.kernel()); }

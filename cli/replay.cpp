@@ -6,8 +6,8 @@ namespace lacuna {
 
 namespace {
 
-lac_tensor rows(float *data, const ProblemSize &s, int32_t first, int32_t count, int32_t features) {
-    lac_tensor t = lac::tensor(data, s.batch, s.heads, s.q_tokens, features);
+lac_tensor rows(void *data, const ProblemSize &s, int32_t first, int32_t count, int32_t features) {
+    lac_tensor t = lac::tensor(s.dtypes.q, data, s.batch, s.heads, s.q_tokens, features);
     t.data = static_cast<uint8_t *>(t.data) + first * t.token_stride;
     t.tokens = count;
     return t;
@@ -15,18 +15,18 @@ lac_tensor rows(float *data, const ProblemSize &s, int32_t first, int32_t count,
 
 }  // namespace
 
-void replay(Decoder &decoder, Tensors &tensors, int32_t chunk, lac_args args, float *out,
-            float *log_sum_exp) {
-    const ProblemSize &s = tensors.size;
+void replay(Decoder &decoder, const ProblemSize &s, int32_t chunk, const Arrays &arrays,
+            lac_args args) {
+    float *const log_sum_exp = args.log_sum_exp;
     std::vector<float> sums;
     while (decoder.tokens() < s.k_tokens) {
         const int32_t first = decoder.tokens(), count = std::min(chunk, s.k_tokens - first);
-        decoder.append(tensors.k.data.data(), tensors.v.data.data(), count);
+        decoder.append(arrays.k, arrays.v, count);
         decoder.plan(count);
         sums.resize(static_cast<size_t>(s.units()) * count);
         args.log_sum_exp = sums.data();
-        decoder.step(rows(tensors.q.data.data(), s, first, count, s.head_dim),
-                     rows(out, s, first, count, s.value_dim), args);
+        decoder.step(rows(arrays.q, s, first, count, s.head_dim),
+                     rows(arrays.out, s, first, count, s.value_dim), args);
         if (!log_sum_exp) continue;
         for (int64_t unit = 0; unit < s.units(); unit++)
             std::copy_n(&sums[static_cast<size_t>(unit) * count], count,

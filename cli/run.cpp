@@ -10,6 +10,8 @@
 
 #include "cli/check.h"
 #include "cli/commands.h"
+#include "cli/dtype_options.h"
+#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/list_files.h"
 #include "cli/mix.h"
@@ -22,7 +24,7 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string pattern, q, k, v, out, log_sum_exp, mask, globals;
+    std::string pattern, q, k, v, out, log_sum_exp, mask, globals, dtype = "f32", kv_dtype;
     std::optional<int64_t> q_start;
     std::optional<double> scale;
     double softcap = 0;
@@ -97,7 +99,7 @@ void refuse_cache(const Options &options, const lac_pattern &pattern, const Prob
                     std::to_string(size.k_tokens));
 }
 
-Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tensors,
+Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors &tensors,
                const lac_lists *lists, const lac_args &settings) {
     const ProblemSize &size = tensors.size;
     const KeepTest test = options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords;
@@ -113,21 +115,24 @@ Outcome attend(const Options &options, const lac_pattern &pattern, Tensors &tens
     if (options.check || !options.log_sum_exp.empty())
         args.log_sum_exp = outcome.log_sum_exp.data.data();
     std::optional<Decoder> decoder;
+    const int32_t chunk = std::min(options.chunk, size.k_tokens);
     if (!options.via.empty()) {
         ProblemSize chunks = size;
-        chunks.q_tokens = std::min(options.chunk, size.k_tokens);
+        chunks.q_tokens = chunk;
         decoder.emplace(pattern, chunks, options.threads, test);
     }
+    const Dtypes &types = size.dtypes;
+    Stored q = stored(tensors.q.data, types.q), k = stored(tensors.k.data, types.k),
+           v = stored(tensors.v.data, types.v), out = stored(outcome.out.data, types.q);
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
-        replay(*decoder, tensors, std::min(options.chunk, size.k_tokens), args,
-               outcome.out.data.data(), args.log_sum_exp);
+        replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);
     else
-        problem.attend(tensors.q.data.data(), tensors.k.data.data(), tensors.v.data.data(),
-                       outcome.out.data.data(), args);
+        problem.attend(q.data(), k.data(), v.data(), out.data(), args);
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     outcome.milliseconds = elapsed.count();
+    outcome.out.data = numbers(out, types.q);
     return outcome;
 }
 
@@ -193,7 +198,8 @@ void run(const Options &options) {
     const lac_args settings = settings_of(options);
     if (options.log_sum_exp == options.out)
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
-    Tensors tensors = read_tensors(options.q, options.k, options.v);
+    const Dtypes dtypes = usage_dtypes(options.dtype, options.kv_dtype);
+    Tensors tensors = read_tensors(options.q, options.k, options.v, dtypes);
     place_queries(options, tensors.size);
     if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
     Lists lists;
@@ -207,7 +213,7 @@ void run(const Options &options) {
     }
     // The output comes last: where it is, all of it is.
     if (!options.log_sum_exp.empty()) write_npy(options.log_sum_exp, outcome.log_sum_exp);
-    write_npy(options.out, outcome.out);
+    write_npy(options.out, outcome.out, dtypes.q);
     options.json ? print_json(options, pattern, tensors.size, outcome)
                  : print_line(options, tensors.size, outcome);
     if (outcome.agreement && !outcome.agreement->holds())
@@ -220,11 +226,14 @@ void add_run(CLI::App &app) {
     const auto o = std::make_shared<Options>();
     CLI::App *command = app.add_subcommand("run", "Attend over tensors in .npy files");
     command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
-    command->add_option("--q", o->q, "queries, float32 [heads, tokens, head_dim] or a batch of it")
+    command
+        ->add_option("--q", o->q,
+                     "queries, float32 or float16 [heads, tokens, head_dim] or a batch of it")
         ->required();
     command->add_option("--k", o->k, "keys; their heads divide the queries'")->required();
     command->add_option("--v", o->v, "values; their head_dim may be another")->required();
     command->add_option("-o,--out", o->out, "output, a row of values for every query")->required();
+    add_dtype_options(*command, o->dtype, o->kv_dtype);
     command->add_option("--mask", o->mask,
                         "bool [queries, keys], or of heads, or of a batch of them: what the mask: "
                         "or topk atom lists");

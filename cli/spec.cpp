@@ -18,17 +18,17 @@ namespace {
 // `asked` holds what earlier rows asked for, whichever kernel serves it.
 void add_row(const json &row, const std::string &where, std::set<std::string> &asked,
              std::vector<KernelSpec> &kernels) {
-    check_members(row, where, {"dtype", "head_dim", "value_dim", "pattern"});
+    check_members(row, where, {"dtype", "kv_dtype", "head_dim", "value_dim", "pattern"});
     if (!row.contains("head_dim")) throw bad_input(where + " has no head_dim");
     const json dims = row["head_dim"].is_array() ? row["head_dim"] : json{row["head_dim"]};
-    const std::string dtype = text_of(row.value("dtype", json("f32")), where + ".dtype");
+    const Dtypes dtypes = dtypes_in(row, where);
     std::optional<lac_pattern> pattern;
     if (row.contains("pattern")) pattern = pattern_of(row["pattern"], where + ".pattern");
     for (const json &d : dims) {
         const int head_dim = whole_number(d, where + ".head_dim");
         const int value_dim =
             row.contains("value_dim") ? whole_number(row["value_dim"], where + ".value_dim") : 0;
-        const KernelSpec kernel = make_kernel(dtype, head_dim, value_dim, pattern, where);
+        const KernelSpec kernel = make_kernel(dtypes, head_dim, value_dim, pattern, where);
         const std::string what =
             (pattern ? canonical(*pattern) : "any pattern") + ", " + kernel.types();
         if (!asked.insert(what).second) throw bad_input(where + ": " + what + " is listed twice");
@@ -60,6 +60,12 @@ std::string text_of(const json &value, const std::string &where) {
     return value.get<std::string>();
 }
 
+Dtypes dtypes_in(const json &row, const std::string &where) {
+    const std::string place = where + ".dtype", kv_place = where + ".kv_dtype";
+    return read_dtypes(text_of(row.value("dtype", json("f32")), place),
+                       text_of(row.value("kv_dtype", json("")), kv_place), place, kv_place);
+}
+
 lac_pattern pattern_of(const json &value, const std::string &where) {
     try {
         return parse_pattern_option(text_of(value, where), where);
@@ -68,17 +74,16 @@ lac_pattern pattern_of(const json &value, const std::string &where) {
     }
 }
 
-KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
+KernelSpec make_kernel(const Dtypes &dtypes, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where) {
     if (value_dim == 0) value_dim = head_dim;
-    if (dtype != "f32") throw bad_input(where + ": dtype '" + dtype + "', expected f32");
     for (const int d : {head_dim, value_dim})
         if (d < 1 || d > kMaxHeadDim)
             throw bad_input(where + ": head size " + std::to_string(d) + ", expected 1 to " +
                             std::to_string(kMaxHeadDim));
     // What cannot be compiled in is served by mask words, at the same speed.
     const bool compiled = pattern && compiles(*pattern);
-    return {dtype, head_dim, value_dim, compiled ? pattern : std::nullopt};
+    return {dtypes, head_dim, value_dim, compiled ? pattern : std::nullopt};
 }
 
 void add_kernel(std::vector<KernelSpec> &kernels, const KernelSpec &kernel) {
@@ -90,7 +95,7 @@ void add_kernel(std::vector<KernelSpec> &kernels, const KernelSpec &kernel) {
 std::string KernelSpec::types() const {
     const std::string dims =
         std::to_string(head_dim) + (value_dim == head_dim ? "" : "x" + std::to_string(value_dim));
-    return dtype + "_d" + dims;
+    return dtypes.name() + "_d" + dims;
 }
 
 std::string KernelSpec::name() const {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/dtype.h"
 #include "runtime/include/lacuna/lacuna.h"
 
 namespace lacuna {
@@ -12,11 +13,11 @@ namespace lacuna {
 constexpr int kMaxHeadDim = 512;
 
 struct KernelSpec {
-    std::string dtype;  // "f32"
+    Dtypes dtypes;
     int head_dim, value_dim;
     std::optional<lac_pattern> pattern;  // compiled in; none: mask words, any pattern
 
-    std::string types() const;  // "f32_d64" or "f32_d64x128"
+    std::string types() const;  // "f32_d64" or "f32_kvf16_d64x128"
     std::string name() const;   // "lac_attention_f32_d64", "lac_attention_window_256_f32_d64"
 };
 
@@ -37,13 +38,14 @@ struct Spec {
     std::vector<Layer> layers;      // from layer 0; empty when the spec has none
 };
 
-// {"kernels": [{"dtype": "f32", "head_dim": [64, 128], "value_dim": 64, "pattern": "window:256"}],
+// {"kernels": [{"dtype": "f32", "kv_dtype": "f16", "head_dim": [64, 128], "value_dim": 64,
+//               "pattern": "window:256"}],
 //  "layers": [{"layers": "0-3,8", "pattern": "window:256"}, {"layers": "4-7", "pattern": "dense"}],
 //  "model": {"layers": 9, "heads": 8, "kv_heads": 2, "tokens": 4096, "head_dim": 64}}
 // Lists in head_dim multiply. Layers get kernels of model.head_dim, or else of all types that rows
 // of "kernels" name; one of the two must be there. Every error names `name` and the row.
 Spec parse_spec(const std::string &text, const std::string &name);
-KernelSpec make_kernel(const std::string &dtype, int head_dim, int value_dim,
+KernelSpec make_kernel(const Dtypes &dtypes, int head_dim, int value_dim,
                        const std::optional<lac_pattern> &pattern, const std::string &where);
 
 // Adds a kernel unless one of its name is there: patterns that cannot be compiled in share the

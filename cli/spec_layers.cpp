@@ -23,8 +23,9 @@ int count_of(const json &model, const char *key, int most, const std::string &wh
 }
 
 Model model_of(const json &model, const std::string &where) {
-    check_members(model, where,
-                  {"layers", "heads", "kv_heads", "tokens", "dtype", "head_dim", "value_dim"});
+    check_members(
+        model, where,
+        {"layers", "heads", "kv_heads", "tokens", "dtype", "kv_dtype", "head_dim", "value_dim"});
     Model m{count_of(model, "layers", kMostLayers, where),
             count_of(model, "heads", kMostHeads, where),
             count_of(model, "kv_heads", kMostHeads, where),
@@ -42,14 +43,14 @@ std::vector<KernelSpec> types_of(const json &model, const std::string &where,
     std::vector<KernelSpec> types;
     if (model.contains("head_dim")) {
         const int value_dim = count_of(model, "value_dim", kMaxHeadDim, where);
-        const std::string dtype = text_of(model.value("dtype", json("f32")), where + ".dtype");
-        return {make_kernel(dtype, whole_number(model["head_dim"], where + ".head_dim"), value_dim,
+        return {make_kernel(dtypes_in(model, where),
+                            whole_number(model["head_dim"], where + ".head_dim"), value_dim,
                             std::nullopt, where)};
     }
-    for (const char *key : {"dtype", "value_dim"})
+    for (const char *key : {"dtype", "kv_dtype", "value_dim"})
         if (model.contains(key)) throw bad_input(where + " has " + key + " and no head_dim");
     for (const KernelSpec &k : kernels)
-        add_kernel(types, {k.dtype, k.head_dim, k.value_dim, std::nullopt});
+        add_kernel(types, {k.dtypes, k.head_dim, k.value_dim, std::nullopt});
     return types;
 }
 
@@ -157,7 +158,7 @@ void read_layers(const json &spec, const std::string &name, Spec &out) {
         out.layers.push_back({pattern, {}});
         for (const KernelSpec &type : out.types) {
             const KernelSpec kernel =
-                make_kernel(type.dtype, type.head_dim, type.value_dim, pattern, name);
+                make_kernel(type.dtypes, type.head_dim, type.value_dim, pattern, name);
             add_kernel(out.kernels, kernel);
             out.layers.back().kernels.push_back(kernel.name());
         }

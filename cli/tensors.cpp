@@ -1,5 +1,6 @@
 #include "cli/tensors.h"
 
+#include "cli/elements.h"
 #include "cli/errors.h"
 
 namespace lacuna {
@@ -16,7 +17,7 @@ struct Tensor {
     Extents extents;
 };
 
-Tensor read_tensor(const std::string &path) {
+Tensor read_tensor(const std::string &path, lac_type type) {
     Array array = read_npy(path);
     const std::vector<int64_t> &s = array.shape;
     if (s.size() != 3 && s.size() != 4)
@@ -32,7 +33,8 @@ Tensor read_tensor(const std::string &path) {
         throw bad_input(path + ": " + std::to_string(extents.tokens) +
                         " tokens, expected at most " + std::to_string(LAC_MAX_TOKENS));
     // Only for its check of the head size.
-    make_kernel("f32", static_cast<int>(extents.features), 0, std::nullopt, path);
+    make_kernel({}, static_cast<int>(extents.features), 0, std::nullopt, path);
+    array.data = as_stored(array.data, type);
     return {path, std::move(array), extents};
 }
 
@@ -83,16 +85,21 @@ std::vector<int64_t> Tensors::row_shape(int64_t features) const {
 }
 
 Tensors read_tensors(const std::string &q_path, const std::string &k_path,
-                     const std::string &v_path) {
-    Tensor q = read_tensor(q_path), k = read_tensor(k_path);
+                     const std::string &v_path, const Dtypes &dtypes) {
+    Tensor q = read_tensor(q_path, dtypes.q), k = read_tensor(k_path, dtypes.k);
     check_keys(q, k);
-    Tensor v = read_tensor(v_path);
+    Tensor v = read_tensor(v_path, dtypes.v);
     check_values(k, v);
     const auto narrow = [](int64_t extent) { return static_cast<int32_t>(extent); };
-    const ProblemSize size{narrow(q.extents.batch),    narrow(q.extents.heads),
-                           narrow(k.extents.heads),    narrow(q.extents.tokens),
-                           narrow(k.extents.tokens),   narrow(q.extents.features),
-                           narrow(v.extents.features), narrow(k.extents.tokens - q.extents.tokens)};
+    const ProblemSize size{narrow(q.extents.batch),
+                           narrow(q.extents.heads),
+                           narrow(k.extents.heads),
+                           narrow(q.extents.tokens),
+                           narrow(k.extents.tokens),
+                           narrow(q.extents.features),
+                           narrow(v.extents.features),
+                           narrow(k.extents.tokens - q.extents.tokens),
+                           dtypes};
     return {std::move(q.array), std::move(k.array), std::move(v.array), size};
 }
 

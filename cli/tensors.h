@@ -8,7 +8,7 @@
 namespace lacuna {
 
 struct Tensors {
-    Array q, k, v;
+    Array q, k, v;  // numbers that their types hold
     // Queries are the last positions.
     ProblemSize size;
 
@@ -16,7 +16,9 @@ struct Tensors {
     std::vector<int64_t> row_shape(int64_t features) const;
 };
 
-// Throws a Failure that names the file, and the one it disagrees with.
-Tensors read_tensors(const std::string &q, const std::string &k, const std::string &v);
+// Numbers are rounded to the types. Throws a Failure that names the file, and the one it disagrees
+// with.
+Tensors read_tensors(const std::string &q, const std::string &k, const std::string &v,
+                     const Dtypes &dtypes);
 
 }  // namespace lacuna

@@ -6,8 +6,8 @@
 namespace lacuna {
 
 struct GatherInputs {
-    Halide::Func keys;         // (d, token)
-    Halide::Func values;       // (feature, token)
+    Halide::Func keys;         // (d, token), as f32
+    Halide::Func values;       // (feature, token), as f32
     Halide::Func tokens;       // (lane, slot, item) -> token
     Halide::Expr token_count;  // for a bounds promise alone
     Halide::Expr careful;      // some value of V may be Inf or NaN. Of K nobody knows

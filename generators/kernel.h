@@ -4,6 +4,7 @@
 #include <string>
 
 #include "Halide.h"
+#include "generators/convert.h"
 #include "schedules/targets.h"
 
 namespace lacuna {
@@ -42,6 +43,9 @@ public:
     Halide::GeneratorParam<std::string> tier_name{"tier", "sse41"};
 
 protected:
+    Converter convert() const {
+        return Converter(this->get_target().has_feature(Halide::Target::F16C));
+    }
     const Tier &tier() const {
         const Platform *platform = find_platform(triple);
         if (!platform) throw std::invalid_argument("unknown triple " + triple.value());

@@ -22,7 +22,8 @@ public:
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
 
     void generate() {
-        auto s = pack_queries(source, offset, source.dim(0).extent(), rows, scale, head_dim);
+        auto s = pack_queries(convert().widened(source), offset, source.dim(0).extent(), rows,
+                              scale, head_dim);
         packed = s.packed;
         nonfinite = s.nonfinite;
         start_at_zero(source);
@@ -37,6 +38,7 @@ public:
 class PackKeys : public Kernel<PackKeys> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
+    GeneratorParam<Type> stored{"stored", Float(32)};  // as `packed` holds them
     Input<Buffer<void, 2>> source{"source"};
     Input<int> keys{"keys"};
     Output<Buffer<void, 3>> packed{"packed"};
@@ -44,7 +46,7 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        auto s = pack_keys(source, keys, head_dim, f);
+        auto s = pack_keys(convert().stored(source, stored), stored, keys, head_dim, f);
         packed = s.packed;
         nonfinite = s.nonfinite;
         fix(source, 0, head_dim, 1);
@@ -60,6 +62,7 @@ public:
 class PackValues : public Kernel<PackValues> {
 public:
     GeneratorParam<int> value_dim{"value_dim", 64};
+    GeneratorParam<Type> stored{"stored", Float(32)};
     Input<Buffer<void, 2>> source{"source"};
     Input<int> keys{"keys"};
     Output<Buffer<void, 4>> packed{"packed"};
@@ -67,7 +70,7 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        auto s = pack_values(source, keys, value_dim, f);
+        auto s = pack_values(convert().stored(source, stored), stored, keys, value_dim, f);
         packed = s.packed;
         nonfinite = s.nonfinite;
         fix(source, 0, value_dim, 1);
@@ -121,16 +124,17 @@ public:
         const auto panel = [this](const Expr &slot, const Expr &item) {
             return unsafe_promise_clamped(panels(slot, item), 0, keys.dim(2).extent() - 1);
         };
+        const Func wide_keys = convert().widened(keys), wide_values = convert().widened(values);
         PartialInputs in;
         in.queries = queries;
         in.tiles = tiles;
         in.edges = edges;
         in.tile_count = queries.dim(2).extent();
         in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
-            return keys(ki, d, panel(slot, item));
+            return wide_keys(ki, d, panel(slot, item));
         };
         in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
-                       const Expr &plane) { return values(x, ki, panel(slot, item), plane); };
+                       const Expr &plane) { return wide_values(x, ki, panel(slot, item), plane); };
         in.feature = [](const Expr &d, const PlacedFeature &at) { return at(d); };
         in.slots = slots;
         in.edge_count = edge_count;
@@ -230,7 +234,8 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        auto s = merge(inputs(), offset, extent, out_type, value_dim, f);
+        const auto rounded = [this](const Expr &x) { return convert().narrowed(x, out_type); };
+        auto s = merge(inputs(), offset, extent, rounded, value_dim, f);
         out = s.out;
         log_sum_exp = s.log_sum_exp;
         start_at_zero(offset);

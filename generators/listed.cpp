@@ -46,8 +46,10 @@ public:
         in.softcap = softcap;
         in.keep = keep_by_words(words);
         GatherStages s;
-        gather(s, {keys, values, tokens, keys.dim(1).extent(), careful, rows == 1}, in, head_dim,
-               value_dim, f);
+        gather(s,
+               {convert().widened(keys), convert().widened(values), tokens, keys.dim(1).extent(),
+                careful, rows == 1},
+               in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);
         tier().schedule->gather(s, tile_of(rows), f.lanes);
@@ -88,8 +90,8 @@ public:
         const Format &f = tier().format;
         PairsInputs in;
         in.queries = queries;
-        in.keys = keys;
-        in.values = values;
+        in.keys = convert().widened(keys);
+        in.values = convert().widened(values);
         in.rows = rows;
         in.tokens = tokens;
         in.pairs = count;

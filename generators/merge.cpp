@@ -58,21 +58,23 @@ MergeStages fold(const MergeInputs &in, const Func &out_row, const Expr &out_row
     return s;
 }
 
-MergeStages merge(const MergeInputs &in, const Func &offset, const Expr &extent, Type out_type,
-                  int value_dim, const Format &f) {
+MergeStages merge(const MergeInputs &in, const Func &offset, const Expr &extent,
+                  const std::function<Expr(const Expr &)> &rounded, int value_dim,
+                  const Format &f) {
     MergeStages s = recurrence(in, value_dim, f);
     s.out = Func("out");
     s.log_sum_exp = Func("log_sum_exp");
     s.scatter = RDom(0, value_dim, 0, in.rows, "scatter");
     RVar d = s.scatter.x, r = s.scatter.y;
-    s.out(s.d) = undef(out_type);
     Expr start = unsafe_promise_clamped(offset(r), 0, extent - value_dim);
     s.inverse_sum = Func("inverse_sum");
     s.inverse_sum(s.r) = select_bits(is_zero(s.sum(s.r)), 0, 1.0f / s.sum(s.r));
     // The usual case, spelled out: folding one part onto nothing is that part.
     s.one_part = in.items == 1 && !in.has_earlier;
     Expr feature = select(s.one_part, in.parts(d, r, 0), s.folded(d, r));
-    s.out(start + d) = cast(out_type, feature * s.inverse_sum(r));
+    Expr result = rounded(feature * s.inverse_sum(r));
+    s.out(s.d) = undef(result.type());
+    s.out(start + d) = result;
 
     constexpr float kLn2 = 0.6931471805599453f;
     Expr natural = (s.running_max(in.items, s.r) + log2_positive(s.sum(s.r))) * kLn2;

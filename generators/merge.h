@@ -1,6 +1,8 @@
 // merge: the left fold of a row's partial results in (segment, position) order. Folding in one
 // call or in several gives the same bits: the state between calls is the recurrence's own.
 #pragma once
+#include <functional>
+
 #include "generators/stages.h"
 
 namespace lacuna {
@@ -18,9 +20,10 @@ MergeStages fold(const MergeInputs &in, const Halide::Func &out_row, const Halid
                  int value_dim, const Format &f);
 
 // out(offset(row) + d) = features / sum, or 0 in a row that kept no key; offsets in elements,
-// `extent` bounds them. Types other than f32 are rounded to here.
+// `extent` bounds them. `rounded` makes what is stored of an f32.
 // log_sum_exp(row) is the natural logarithm of the row's sum, -inf where it kept no key.
 MergeStages merge(const MergeInputs &in, const Halide::Func &offset, const Halide::Expr &extent,
-                  Halide::Type out_type, int value_dim, const Format &f);
+                  const std::function<Halide::Expr(const Halide::Expr &)> &rounded, int value_dim,
+                  const Format &f);
 
 }  // namespace lacuna

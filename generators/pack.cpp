@@ -1,5 +1,6 @@
 #include "generators/pack.h"
 
+#include "generators/convert.h"
 #include "generators/numerics.h"
 
 namespace lacuna {
@@ -7,7 +8,19 @@ namespace lacuna {
 using namespace Halide;
 
 namespace {
-Expr flag(const Expr &bits) { return cast<uint8_t>(bits >= kInfinityBits); }
+
+Expr flag(const Expr &largest, const Type &type = Float(32)) {
+    const int32_t infinity = type == Float(32)    ? kInfinityBits
+                             : type == BFloat(16) ? kBf16InfinityBits
+                                                  : kF16InfinityBits;
+    return cast<uint8_t>(largest >= infinity);
+}
+// Of an element as it is stored.
+Expr magnitude(const Expr &x) {
+    return x.type() == UInt(16) ? x & cast<uint16_t>(0x7fff) : magnitude_bits(x);
+}
+Expr no_magnitude(const Type &type) { return cast(type == Float(32) ? Int(32) : UInt(16), 0); }
+
 }  // namespace
 
 PackQueriesStages pack_queries(const Func &source, const Func &offset, const Expr &extent,
@@ -18,7 +31,7 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
     Expr start = unsafe_promise_clamped(offset(s.r), 0, extent - head_dim);
-    s.packed(s.d, s.r) = cast<float>(source(start + s.d)) * scale;
+    s.packed(s.d, s.r) = source(start + s.d) * scale;
     s.scan = RDom(0, head_dim, 0, rows, "scan");
     s.magnitude(s.d) = 0;
     s.magnitude(s.scan.x) =
@@ -28,7 +41,8 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
     return s;
 }
 
-PackKeysStages pack_keys(const Func &source, const Expr &keys, int head_dim, const Format &f) {
+PackKeysStages pack_keys(const Func &source, const Type &type, const Expr &keys, int head_dim,
+                         const Format &f) {
     PackKeysStages s;
     s.head_dim = head_dim;
     s.panel_keys = f.panel_keys;
@@ -41,17 +55,17 @@ PackKeysStages pack_keys(const Func &source, const Expr &keys, int head_dim, con
     s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
     s.scan = RDom(0, head_dim, "scan");
     s.lanes = RDom(0, f.panel_keys, "lanes");
-    s.magnitude(s.l, s.p) = 0;
-    s.magnitude(s.l, s.p) =
-        max(s.magnitude(s.l, s.p), magnitude_bits(cast<float>(s.packed(s.l, s.scan, s.p))));
+    s.magnitude(s.l, s.p) = no_magnitude(type);
+    s.magnitude(s.l, s.p) = max(s.magnitude(s.l, s.p), magnitude(s.packed(s.l, s.scan, s.p)));
     Func largest("largest");
-    largest(s.p) = 0;
+    largest(s.p) = no_magnitude(type);
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
-    s.nonfinite(s.p) = flag(largest(s.p));
+    s.nonfinite(s.p) = flag(largest(s.p), type);
     return s;
 }
 
-PackValuesStages pack_values(const Func &source, const Expr &keys, int value_dim, const Format &f) {
+PackValuesStages pack_values(const Func &source, const Type &type, const Expr &keys, int value_dim,
+                             const Format &f) {
     PackValuesStages s;
     s.value_dim = value_dim;
     s.format = f;
@@ -69,13 +83,13 @@ PackValuesStages pack_values(const Func &source, const Expr &keys, int value_dim
                      cast(source.type(), 0));
     s.scan = RDom(0, f.panel_keys, 0, s.planes, "scan");
     s.lanes = RDom(0, f.plane, "lanes");
-    s.magnitude(s.l, s.p) = 0;
-    s.magnitude(s.l, s.p) = max(
-        s.magnitude(s.l, s.p), magnitude_bits(cast<float>(s.packed(s.l, s.scan.x, s.p, s.scan.y))));
+    s.magnitude(s.l, s.p) = no_magnitude(type);
+    s.magnitude(s.l, s.p) =
+        max(s.magnitude(s.l, s.p), magnitude(s.packed(s.l, s.scan.x, s.p, s.scan.y)));
     Func largest("largest");
-    largest(s.p) = 0;
+    largest(s.p) = no_magnitude(type);
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
-    s.nonfinite(s.p) = flag(largest(s.p));
+    s.nonfinite(s.p) = flag(largest(s.p), type);
     return s;
 }
 

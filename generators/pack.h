@@ -1,4 +1,5 @@
-// pack: any stride and type -> the layouts that partial reads. Scaling happens here, once.
+// pack: any stride -> the layouts that partial reads. Q comes as f32 and is scaled here, once; K
+// and V come as they are stored (Converter::stored) and stay so.
 #pragma once
 #include "generators/stages.h"
 
@@ -12,13 +13,13 @@ PackQueriesStages pack_queries(const Halide::Func &source, const Halide::Func &o
 
 // packed(ki, d, p) = source(d, p * panel_keys + ki). From `keys` on it repeats the last key: no
 // keep test lets one through, and it is finite where the last one is. nonfinite(p) = 1 when
-// the panel holds Inf or NaN.
-PackKeysStages pack_keys(const Halide::Func &source, const Halide::Expr &keys, int head_dim,
-                         const Format &f);
+// the panel holds Inf or NaN of `type`, as which it is stored.
+PackKeysStages pack_keys(const Halide::Func &source, const Halide::Type &type,
+                         const Halide::Expr &keys, int head_dim, const Format &f);
 
 // packed(di, ki, p, plane) = source(plane * f.plane + di, p * panel_keys + ki), zeros from
 // value_dim on and the last key again from `keys` on.
-PackValuesStages pack_values(const Halide::Func &source, const Halide::Expr &keys, int value_dim,
-                             const Format &f);
+PackValuesStages pack_values(const Halide::Func &source, const Halide::Type &type,
+                             const Halide::Expr &keys, int value_dim, const Format &f);
 
 }  // namespace lacuna

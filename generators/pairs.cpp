@@ -17,7 +17,7 @@ void define_score(PairsStages &s, const PairsInputs &in, int head_dim) {
     s.features = RDom(0, head_dim / s.dot_lanes, "features");
     Expr feature = s.features * s.dot_lanes + s.l;
     s.dot(s.l, s.p) = 0.0f;
-    s.dot(s.l, s.p) += in.queries(feature, row) * cast<float>(in.keys(feature, token));
+    s.dot(s.l, s.p) += in.queries(feature, row) * in.keys(feature, token);
     s.fold = RDom(0, s.dot_lanes, "fold");
     s.score(s.p) = 0.0f;
     s.score(s.p) += s.dot(s.fold, s.p);
@@ -49,7 +49,7 @@ void define_output(PairsStages &s, const PairsInputs &in) {
     RVar d = s.products.x, p = s.products.y;
     Expr row = unsafe_promise_clamped(in.rows(p), 0, s.out.output_buffer().dim(1).extent() - 1);
     Expr token = unsafe_promise_clamped(in.tokens(p), 0, in.token_count - 1);
-    s.out(d, row) += s.weight(p) * cast<float>(in.values(d, token));
+    s.out(d, row) += s.weight(p) * in.values(d, token);
 }
 
 }  // namespace

@@ -7,8 +7,8 @@ namespace lacuna {
 
 struct PairsInputs {
     Halide::Func queries;  // (d, row), scaled by scale * log2(e)
-    Halide::Func keys;     // (d, token)
-    Halide::Func values;   // (feature, token)
+    Halide::Func keys;     // (d, token), as f32
+    Halide::Func values;   // (feature, token), as f32
     Halide::Func rows;     // (p) -> row, ascending
     Halide::Func tokens;   // (p) -> token
     Halide::Expr pairs, softcap;

@@ -13,7 +13,7 @@ void define_score(PartialStages &s, const PartialInputs &in) {
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
     s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
     const auto product = [&](const Expr &d) {
-        return in.queries(d, r, tile) * cast<float>(in.key(ki, d, kj, i));
+        return in.queries(d, r, tile) * in.key(ki, d, kj, i);
     };
     s.dot(ki, kj, r, i) = 0.0f;
     if (in.dot_lanes == 1) {
@@ -66,7 +66,7 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
 void define_output(PartialStages &s, const PartialInputs &in) {
     const Var x = s.x, plane = s.plane, r = s.r, i = s.i;
     s.each_key = RDom(0, s.format.panel_keys, 0, in.slots, "each_key");
-    Expr value = cast<float>(in.value(x, s.each_key.x, s.each_key.y, i, plane));
+    Expr value = in.value(x, s.each_key.x, s.each_key.y, i, plane);
     // 0·NaN is NaN: where V may hold one, masked keys read as 0.
     Expr masked = same_bits(s.score(s.each_key.x, s.each_key.y, r, i), kMasked);
     value = select_bits(!s.finite_values && masked, 0, value);

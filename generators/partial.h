@@ -5,8 +5,8 @@
 
 namespace lacuna {
 
-// Where K and V come from: element d of the key in lane ki of an item's slot, and element x of its
-// plane of V.
+// Where K and V come from, as f32: element d of the key in lane ki of an item's slot, and element x
+// of its plane of V.
 using KeyOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::Expr &d,
                                          const Halide::Expr &slot, const Halide::Expr &item)>;
 using ValueOf = std::function<Halide::Expr(const Halide::Expr &x, const Halide::Expr &ki,

@@ -16,7 +16,7 @@ SummariseStages summarise(const Func &source, const Expr &keys, const Expr &mean
     s.high = Func("high");
     s.low = Func("low");
     s.keys = RDom(0, keys, "keys");
-    const auto value = [&](const Expr &key) { return cast<float>(source(s.d, key, s.b)); };
+    const auto value = [&](const Expr &key) { return source(s.d, key, s.b); };
     s.most(s.d, s.b) = value(0);
     s.most(s.d, s.b) = max(s.most(s.d, s.b), value(s.keys));
     s.least(s.d, s.b) = value(0);
@@ -38,7 +38,7 @@ RouteStages route(const RouteInputs &in, int rows, int head_dim) {
     s.out = Func("out");
     // The last row stands in for those that are missing in the last block: it changes no maximum.
     Expr row = min(s.y * rows + s.i, in.heads * in.tokens - 1);
-    Expr q = cast<float>(in.queries(s.d, row % in.heads, row / in.heads));
+    Expr q = in.queries(s.d, row % in.heads, row / in.heads);
     // max(q·high, q·low) = max(q, 0)·high + min(q, 0)·low exactly, and needs no maximum a product.
     s.positive(s.d, s.i, s.y) = select(in.mean, q, max(q, 0.0f));
     s.negative(s.d, s.i, s.y) = min(q, 0.0f);

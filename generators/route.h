@@ -14,12 +14,12 @@ constexpr int route_rows(const Tile &tile, int head_dim) {
 }
 
 // high(b, d) and low(b, d): each feature's maximum and minimum over the `keys` rows
-// source(d, key, b) of a block; or, with `mean`, high is the mean and low is not asked for.
+// source(d, key, b) of a block, as f32; or, with `mean`, high is the mean and low is not asked for.
 SummariseStages summarise(const Halide::Func &source, const Halide::Expr &keys,
                           const Halide::Expr &mean, int head_dim);
 
 struct RouteInputs {
-    Halide::Func queries;  // (d, head, token)
+    Halide::Func queries;  // (d, head, token), as f32
     Halide::Expr heads, tokens;
     Halide::Func high, low;  // (block, d)
     Halide::Expr mean;

@@ -16,7 +16,7 @@ public:
     Output<Buffer<float, 2>> high{"high"}, low{"low"};
 
     void generate() {
-        auto s = summarise(source, source.dim(1).extent(), mean, head_dim);
+        auto s = summarise(convert().widened(source), source.dim(1).extent(), mean, head_dim);
         high = s.high;
         low = s.low;
         fix(source, 0, head_dim, 1);
@@ -40,8 +40,8 @@ public:
 
     void generate() {
         const int step = tier().format.panel_keys;
-        auto s = route({queries, queries.dim(1).extent(), queries.dim(2).extent(), high, low, mean,
-                        has_earlier, earlier},
+        auto s = route({convert().widened(queries), queries.dim(1).extent(),
+                        queries.dim(2).extent(), high, low, mean, has_earlier, earlier},
                        route_rows(tier().tile, head_dim), head_dim);
         s.step = step;
         out = s.out;

@@ -53,7 +53,7 @@ void TileAttention::merge_slices(float *parts, int32_t items) {
 
 void TileAttention::prefetch_rows(const lac_tensor &t, bool to_write) const {
     constexpr int64_t kLine = 64;
-    const int64_t bytes = t.features * static_cast<int64_t>(sizeof(float));
+    const int64_t bytes = t.features * type_bytes(t.type);
     TileRowCursor row = first_row();
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const uint8_t *at = address(t, row);
@@ -83,23 +83,23 @@ void TileAttention::begin_with_sink(int32_t r, float logit) {
 }
 
 // The lowest address of the tile's rows; offsets of all rows from it, in elements.
-float *TileAttention::rows_in(const lac_tensor &t, int32_t *extent) {
+Elements TileAttention::rows_in(const lac_tensor &t, int32_t *extent) {
     TileRowCursor row = first_row();
-    auto *const first = reinterpret_cast<float *>(address(t, row));
+    uint8_t *const first = address(t, row);
     int32_t low = 0, high = 0;
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
-        s_.offsets[r] = static_cast<int32_t>(reinterpret_cast<float *>(address(t, row)) - first);
+        s_.offsets[r] = elements_in(address(t, row) - first, t.type);
         low = smaller(low, s_.offsets[r]);
         high = larger(high, s_.offsets[r]);
     }
     for (int32_t r = 0; r < tile_.rows; r++) s_.offsets[r] -= low;
     *extent = high - low + t.features;
-    return first + low;
+    return Elements{first, t.type}.from(low);
 }
 
 void TileAttention::pack_queries() {
     int32_t extent = 0;
-    const float *rows = rows_in(call_.q, &extent);
+    const Elements rows = rows_in(call_.q, &extent);
     View<1> source(rows, Dim{extent, 1});
     View<1> offsets(s_.offsets, Dim{tile_.rows, 1});
     View<2> packed(s_.queries, Dim{v_.head_dim, 1}, Dim{tile_.rows, v_.head_dim});
@@ -127,7 +127,7 @@ void TileAttention::fold_into_spare() {
 
 void TileAttention::merge() {
     int32_t extent = 0;
-    float *rows = rows_in(call_.out, &extent);
+    const Elements rows = rows_in(call_.out, &extent);
     View<1> out(rows, Dim{extent, 1});
     const Earlier e = earlier();
     View<3> parts(parts_at_, Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row},

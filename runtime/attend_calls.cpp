@@ -4,15 +4,21 @@
 namespace lacuna {
 
 namespace {
-bool any_nonfinite(const float *x, int32_t count) {
-    constexpr uint32_t kExponent = 0x7f800000u;
+// Bits: an unsigned integer as wide as an element. In Inf and NaN all bits of the exponent are set.
+template <class Bits>
+bool any_set(const uint8_t *x, int32_t count, Bits exponent) {
     uint32_t any = 0;
     for (int32_t i = 0; i < count; i++) {
-        uint32_t bits = 0;
-        __builtin_memcpy(&bits, x + i, sizeof bits);
-        any |= static_cast<uint32_t>((bits & kExponent) == kExponent);
+        Bits bits = 0;
+        __builtin_memcpy(&bits, x + i * sizeof bits, sizeof bits);
+        any |= static_cast<uint32_t>((bits & exponent) == exponent);
     }
     return any != 0;
+}
+bool any_nonfinite(const Elements &x, int32_t count) {
+    if (x.type == LAC_F16) return any_set<uint16_t>(x.data, count, 0x7c00);
+    if (x.type == LAC_BF16) return any_set<uint16_t>(x.data, count, 0x7f80);
+    return any_set<uint32_t>(x.data, count, 0x7f800000u);
 }
 }  // namespace
 
@@ -31,16 +37,16 @@ void TileAttention::partial(const Batch &batch) {
     const SegmentInfo &info = plan_.segment[batch.segment];
     const PackedStore &store = keys_.store[info.store];
     const auto panels = static_cast<int32_t>(store.panels);
-    const int32_t key_floats = v_.panel_keys * v_.head_dim;
-    const int32_t value_floats = v_.panel_keys * v_.plane;
+    const int32_t key_elements = v_.panel_keys * v_.head_dim;
+    const int32_t value_elements = v_.panel_keys * v_.plane;
     const bool few = tile_.rows <= v_.few_rows;
     const int32_t rows = few ? v_.few_rows : v_.tile_rows;
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<3> keys(store.keys, Dim{v_.panel_keys, 1}, Dim{v_.head_dim, v_.panel_keys},
-                 Dim{panels, key_floats});
+                 Dim{panels, key_elements});
     View<4> values(store.values, Dim{v_.plane, 1}, Dim{v_.panel_keys, v_.plane},
-                   Dim{panels, value_floats}, Dim{v_.value_planes, panels * value_floats});
+                   Dim{panels, value_elements}, Dim{v_.value_planes, panels * value_elements});
     View<2> slots(s_.panels, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});
     View<2> edges(s_.edges, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
@@ -74,7 +80,7 @@ bool TileAttention::careful_lists(const Batch &batch) const {
             const int32_t *keys =
                 s_.tokens + static_cast<int64_t>(i * v_.chunk + slot) * v_.panel_keys;
             for (int32_t k = 0; k < v_.panel_keys; k++)
-                if (any_nonfinite(keys_.values + int64_t{keys[k]} * keys_.value_stride,
+                if (any_nonfinite(keys_.values.from(int64_t{keys[k]} * keys_.value_stride),
                                   v_.value_dim))
                     return true;
         }

@@ -51,10 +51,10 @@ HeadKeys keys_of(const Job &job, const Layout &layout, const Head &head, int64_t
     const Call &call = job.call;
     const auto slot = static_cast<int32_t>(unit % job.workspace.heads_in_flight());
     HeadKeys keys = job.workspace.packed_keys(layout, slot);
-    keys.keys = floats_at(call.k, head.sequence, head.kv_head, 0);
-    keys.values = floats_at(call.v, head.sequence, head.kv_head, 0);
-    keys.key_stride = elements(call.k.token_stride);
-    keys.value_stride = elements(call.v.token_stride);
+    keys.keys = elements_at(call.k, head.sequence, head.kv_head, 0);
+    keys.values = elements_at(call.v, head.sequence, head.kv_head, 0);
+    keys.key_stride = elements_in(call.k.token_stride, call.k.type);
+    keys.value_stride = elements_in(call.v.token_stride, call.v.type);
     return keys;
 }
 

@@ -3,6 +3,8 @@
 #pragma once
 #include <stdint.h>
 
+#include "runtime/elements.h"
+
 namespace lacuna {
 
 struct HalideDimension {
@@ -43,6 +45,12 @@ struct HalideTypeOf<uint8_t> {
     static constexpr HalideType value{1, 8, 1};
 };
 
+inline HalideType halide_type(lac_type type) {
+    if (type == LAC_F16) return {2, 16, 1};
+    if (type == LAC_BF16) return {4, 16, 1};
+    return HalideTypeOf<float>::value;
+}
+
 struct Dim {
     int32_t extent, stride;
 };
@@ -52,17 +60,22 @@ template <int N>
 class View {
 public:
     template <class T, class... Dims>
-    View(T *data, Dims... dims) {
-        static_assert(sizeof...(Dims) == N, "one Dim a dimension");
-        const Dim list[] = {dims...};
-        for (int i = 0; i < N; i++) dim_[i] = {0, list[i].extent, list[i].stride, 0};
-        buffer_ = {0, nullptr, bytes_of(data), 0, HalideTypeOf<Plain<T>>::value, N, dim_, nullptr};
-    }
+    View(T *data, Dims... dims) : View(HalideTypeOf<Plain<T>>::value, data, dims...) {}
+    template <class... Dims>
+    View(const Elements &elements, Dims... dims)
+        : View(halide_type(elements.type), elements.data, dims...) {}
     View(const View &) = delete;
     View &operator=(const View &) = delete;
     HalideBuffer *operator&() { return &buffer_; }
 
 private:
+    template <class... Dims>
+    View(const HalideType &type, const void *data, Dims... dims) {
+        static_assert(sizeof...(Dims) == N, "one Dim a dimension");
+        const Dim list[] = {dims...};
+        for (int i = 0; i < N; i++) dim_[i] = {0, list[i].extent, list[i].stride, 0};
+        buffer_ = {0, nullptr, bytes_of(data), 0, type, N, dim_, nullptr};
+    }
     template <class T>
     struct Strip {
         using type = T;

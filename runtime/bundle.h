@@ -57,13 +57,16 @@ struct lac_variant {
     const char *tier;
     uint32_t cpu_features;  // runtime/cpu.h; all must be present
     int32_t panel_keys, chunk, plane, tile_pairs, tile_rows;
+    lac_type type, key_type,
+        value_type;  // of Q and the output, K, V; K and V are packed as they are
     int32_t head_dim, value_dim;
     int32_t value_planes;        // of `plane` features
     int32_t partial_row;         // floats of a partial result's row
     int32_t fold_items;          // partial results a fold or merge takes at most
     const lac_pattern *pattern;  // compiled in, or null: mask words
     lacuna::PackQueriesFn pack_queries;
-    lacuna::PackFn pack_keys, pack_values;
+    lacuna::PackFn pack_keys, pack_values;      // from rows of K's and V's own types
+    lacuna::PackFn append_keys, append_values;  // from rows of Q's type, rounded to K's and V's
     // A tile's rows, at most few_rows: with the same bits. Null when pattern is set, when it is
     // null.
     lacuna::PartialWordsFn partial_words, partial_words_few;
@@ -81,7 +84,7 @@ struct lac_variant {
 
 struct lac_kernel_entry {
     const char *name;
-    lac_type type;
+    lac_type type, key_type, value_type;
     int32_t head_dim, value_dim;
     const lac_pattern *pattern;
     const lac_variant *variants;  // best first

@@ -12,11 +12,11 @@ int32_t kept_keys(const lac_cache &cache) {
     return kept;
 }
 
-lac_tensor rows_of(const lac_cache &cache, const float *first, int32_t features) {
-    const auto token = static_cast<int64_t>(features * sizeof(float));
+lac_tensor rows_of(const lac_cache &cache, const Elements &first, int32_t features) {
+    const int64_t token = features * type_bytes(first.type);
     return {sizeof(lac_tensor),
-            LAC_F32,
-            const_cast<float *>(first),
+            first.type,
+            first.data,
             1,
             cache.options.kv_heads,
             cache.tokens,

@@ -8,9 +8,17 @@ namespace lacuna {
 
 namespace {
 
-template <class T>
-void copy(T *to, const T *from, int64_t count) {
-    for (int64_t i = 0; i < count; i++) to[i] = from[i];
+template <class Word>
+void copy_words(const Elements &to, const Elements &from, int64_t count, int64_t from_step) {
+    auto *const out = reinterpret_cast<Word *>(to.data);
+    const auto *const in = reinterpret_cast<const Word *>(from.data);
+    for (int64_t i = 0; i < count; i++) out[i] = in[i * from_step];
+}
+void copy(const Elements &to, const Elements &from, int64_t count, int64_t from_step = 1) {
+    if (type_bytes(to.type) == sizeof(uint32_t))
+        copy_words<uint32_t>(to, from, count, from_step);
+    else
+        copy_words<uint16_t>(to, from, count, from_step);
 }
 
 // Keys of one residue class that share a panel.
@@ -52,11 +60,11 @@ private:
         }
     }
 
-    static const float *row(const lac_tensor &t, int32_t kv_head, int64_t token) {
-        return floats_at(t, 0, kv_head, token);
+    static Elements row(const lac_tensor &t, int32_t kv_head, int64_t token) {
+        return elements_at(t, 0, kv_head, token);
     }
     static int32_t stride(const lac_tensor &t, const CacheStore &info, int32_t count) {
-        return count > 1 ? elements(info.modulus * t.token_stride) : 0;
+        return count > 1 ? elements_in(info.modulus * t.token_stride, t.type) : 0;
     }
 
     // A panel that a ring takes again still holds keys of its last turn: their flag outlives it by
@@ -67,48 +75,72 @@ private:
         flag = static_cast<uint8_t>(before | staged);
     }
 
-    void append_keys(const PackedStore &store, const Lanes &lanes, const float *rows,
-                     int32_t stride) const {
-        const int32_t keys = variant_.panel_keys, dim = variant_.head_dim;
-        const PackedStore &to = lanes.whole ? store : staging_;
-        const int64_t place = lanes.whole ? lanes.place : 0, size = int64_t{keys} * dim;
-        View<2> from(rows, Dim{dim, 1}, Dim{lanes.count, stride});
-        View<3> packed(to.keys + place * size, Dim{keys, 1}, Dim{dim, keys},
-                       Dim{1, static_cast<int32_t>(size)});
+    // Packs so many keys into a panel; of another type than the cache's they are rounded.
+    void pack_keys(const PackedStore &to, int32_t place, const Elements &rows, int32_t count,
+                   int32_t stride) const {
+        const int32_t keys = variant_.panel_keys, dim = variant_.head_dim, size = keys * dim;
+        View<2> from(rows, Dim{dim, 1}, Dim{count, stride});
+        View<3> packed(to.keys.from(int64_t{place} * size), Dim{keys, 1}, Dim{dim, keys},
+                       Dim{1, size});
         View<1> flag(to.keys_nonfinite + place, Dim{1, 1});
-        variant_.pack_keys(&from, lanes.count, &packed, &flag);
-        if (lanes.whole) return;
-        float *panel = store.keys + lanes.place * size + lanes.first;
-        for (int32_t d = 0; d < dim; d++)
-            copy(panel + int64_t{d} * keys, staging_.keys + int64_t{d} * keys, lanes.count);
+        (rows.type == variant_.key_type ? variant_.pack_keys : variant_.append_keys)(
+            &from, count, &packed, &flag);
+    }
+    void pack_values(const PackedStore &to, int32_t place, const Elements &rows, int32_t count,
+                     int32_t stride) const {
+        const int32_t keys = variant_.panel_keys, plane = variant_.plane, size = keys * plane;
+        View<2> from(rows, Dim{variant_.value_dim, 1}, Dim{count, stride});
+        View<4> packed(to.values.from(int64_t{place} * size), Dim{plane, 1}, Dim{keys, plane},
+                       Dim{1, size},
+                       Dim{variant_.value_planes, static_cast<int32_t>(to.panels * size)});
+        View<1> flag(to.values_nonfinite + place, Dim{1, 1});
+        (rows.type == variant_.value_type ? variant_.pack_values : variant_.append_values)(
+            &from, count, &packed, &flag);
+    }
+
+    void append_keys(const PackedStore &store, const Lanes &lanes, const Elements &rows,
+                     int32_t stride) const {
+        if (lanes.whole) return pack_keys(store, lanes.place, rows, lanes.count, stride);
+        pack_keys(staging_, 0, rows, lanes.count, stride);
+        const int64_t keys = variant_.panel_keys, dim = variant_.head_dim;
+        const Elements panel = store.keys.from(lanes.place * keys * dim + lanes.first);
+        for (int64_t d = 0; d < dim; d++)
+            copy(panel.from(d * keys), staging_.keys.from(d * keys), lanes.count);
         add_flag(store.keys_nonfinite[lanes.place], *staging_.keys_nonfinite, lanes.first == 0);
     }
 
-    void append_values(const PackedStore &store, const Lanes &lanes, const float *rows,
+    void append_values(const PackedStore &store, const Lanes &lanes, const Elements &rows,
                        int32_t stride) const {
-        const int32_t keys = variant_.panel_keys, plane = variant_.plane;
-        const PackedStore &to = lanes.whole ? store : staging_;
-        const int64_t place = lanes.whole ? lanes.place : 0, size = int64_t{keys} * plane;
-        View<2> from(rows, Dim{variant_.value_dim, 1}, Dim{lanes.count, stride});
-        View<4> packed(to.values + place * size, Dim{plane, 1}, Dim{keys, plane},
-                       Dim{1, static_cast<int32_t>(size)},
-                       Dim{variant_.value_planes, static_cast<int32_t>(to.panels * size)});
-        View<1> flag(to.values_nonfinite + place, Dim{1, 1});
-        variant_.pack_values(&from, lanes.count, &packed, &flag);
-        if (lanes.whole) return;
-        for (int32_t p = 0; p < variant_.value_planes; p++)
-            copy(store.values + (p * store.panels + lanes.place) * size + lanes.first * plane,
-                 staging_.values + p * staging_.panels * size, int64_t{lanes.count} * plane);
+        if (lanes.whole) return pack_values(store, lanes.place, rows, lanes.count, stride);
+        pack_values(staging_, 0, rows, lanes.count, stride);
+        const int64_t plane = variant_.plane, size = plane * variant_.panel_keys;
+        for (int64_t p = 0; p < variant_.value_planes; p++)
+            copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
+                 staging_.values.from(p * staging_.panels * size), lanes.count * plane);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.first == 0);
     }
 
+    // As they are, or rounded on the way through the staging panel.
     void append_rows(const HeadKeys &head, int32_t kv_head) const {
-        auto *keys = const_cast<float *>(head.keys), *values = const_cast<float *>(head.values);
         for (int32_t t = 0; t < k_.tokens; t++) {
             const int64_t at = int64_t{cache_.tokens} + t;
-            copy(keys + at * head.key_stride, row(k_, kv_head, t), variant_.head_dim);
-            copy(values + at * head.value_stride, row(v_, kv_head, t), variant_.value_dim);
+            append_key_row(head.keys.from(at * head.key_stride), row(k_, kv_head, t));
+            append_value_row(head.values.from(at * head.value_stride), row(v_, kv_head, t));
         }
+    }
+    void append_key_row(const Elements &to, const Elements &from) const {
+        if (from.type == to.type) return copy(to, from, variant_.head_dim);
+        pack_keys(staging_, 0, from, 1, 0);
+        copy(to, staging_.keys, variant_.head_dim, variant_.panel_keys);
+    }
+    void append_value_row(const Elements &to, const Elements &from) const {
+        if (from.type == to.type) return copy(to, from, variant_.value_dim);
+        pack_values(staging_, 0, from, 1, 0);
+        const int32_t plane = variant_.plane;
+        for (int32_t d = 0; d < variant_.value_dim; d += plane)
+            copy(to.from(d),
+                 staging_.values.from(int64_t{d} * variant_.panel_keys * staging_.panels),
+                 smaller(plane, variant_.value_dim - d));
     }
 
     const lac_cache &cache_;

@@ -49,6 +49,8 @@ uint64_t format_of(const lac_cache &c) {
     const int32_t sizes[] = {v.panel_keys, v.plane,    v.head_dim,    v.value_dim,  v.value_planes,
                              o.heads,      o.kv_heads, o.max_context, o.max_append, o.max_rollback};
     for (const int32_t x : sizes) sum.add(static_cast<uint64_t>(x));
+    sum.add(v.key_type);
+    sum.add(v.value_type);
     sum.add(c.pattern.bidi);
     for (uint32_t a = 0; a < c.pattern.atom_count; a++) {
         const lac_atom &atom = c.pattern.atom[a];
@@ -69,8 +71,8 @@ uint64_t format_of(const lac_cache &c) {
 template <class Visitor>
 void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
     const lac_variant &v = c.variant();
-    const int64_t key_floats = int64_t{v.panel_keys} * v.head_dim;
-    const int64_t value_floats = int64_t{v.panel_keys} * v.plane;
+    const int64_t key_bytes = int64_t{v.panel_keys} * v.head_dim * type_bytes(v.key_type);
+    const int64_t value_bytes = int64_t{v.panel_keys} * v.plane * type_bytes(v.value_type);
     for (int32_t h = 0; h < c.options.kv_heads; h++) {
         const HeadKeys head = head_keys(c, h);
         for (int32_t s = 0; s < c.store_count; s++) {
@@ -80,17 +82,17 @@ void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
                 const int64_t used =
                     smaller<int64_t>(ceil_div(keys, v.panel_keys), store.per_residue);
                 const int64_t first = int64_t{r} * store.per_residue;
-                visit(store.keys + first * key_floats, used * key_floats * sizeof(float));
+                visit(store.keys.data + first * key_bytes, used * key_bytes);
                 for (int32_t p = 0; p < v.value_planes; p++)
-                    visit(store.values + (p * store.panels + first) * value_floats,
-                          used * value_floats * sizeof(float));
+                    visit(store.values.data + (p * store.panels + first) * value_bytes,
+                          used * value_bytes);
                 visit(store.keys_nonfinite + first, used);
                 visit(store.values_nonfinite + first, used);
             }
         }
         const int64_t rows = c.rows ? high : 0;
-        visit(const_cast<float *>(head.keys), rows * v.head_dim * sizeof(float));
-        visit(const_cast<float *>(head.values), rows * v.value_dim * sizeof(float));
+        visit(head.keys.data, rows * v.head_dim * type_bytes(v.key_type));
+        visit(head.values.data, rows * v.value_dim * type_bytes(v.value_type));
     }
 }
 

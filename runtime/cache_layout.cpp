@@ -81,8 +81,8 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
     for (int32_t s = 0; s < cache.store_count; s++)
         keys.store[s] = cache.store[s].at(carve_store(c, v, cache.store[s].room()));
     const int64_t rows = cache.rows ? cache.options.max_context : 0;
-    keys.keys = c.take<float>(rows * v.head_dim);
-    keys.values = c.take<float>(rows * v.value_dim);
+    keys.keys = take_elements(c, v.key_type, rows * v.head_dim);
+    keys.values = take_elements(c, v.value_type, rows * v.value_dim);
     keys.key_stride = v.head_dim;
     keys.value_stride = v.value_dim;
     return keys;

@@ -11,13 +11,19 @@ bool same_text(const char *a, const char *b) {
     return *a == *b;
 }
 
+bool has_types(const lac_kernel_entry &e, const lac_request &r) {
+    const lac_type type = r.type ? r.type : LAC_F32;
+    return e.type == type && e.key_type == (r.key_type ? r.key_type : type) &&
+           e.value_type == (r.value_type ? r.value_type : type);
+}
+
 // A kernel compiled for the pattern, else one for any pattern.
 const lac_kernel_entry *find_entry(const lac_bundle &bundle, const lac_request &r) {
     const int32_t value_dim = r.value_dim ? r.value_dim : r.head_dim;
     const lac_kernel_entry *any = nullptr;
     for (int32_t i = 0; i < bundle.kernel_count; i++) {
         const lac_kernel_entry &e = bundle.kernels[i];
-        if (e.type != r.type || e.head_dim != r.head_dim || e.value_dim != value_dim) continue;
+        if (!has_types(e, r) || e.head_dim != r.head_dim || e.value_dim != value_dim) continue;
         if (!e.pattern && !any) any = &e;
         if (e.pattern && r.pattern && lacuna::same_pattern(*e.pattern, *r.pattern)) return &e;
     }

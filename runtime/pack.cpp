@@ -7,6 +7,7 @@ namespace lacuna {
 namespace {
 
 constexpr int64_t kPiecePanels = 2;  // of one kernel call
+constexpr int64_t kLine = 64;
 
 // Panels first…first+count-1 of one residue class.
 struct Part {
@@ -46,22 +47,22 @@ Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int
 }
 
 void pack_keys(const lac_variant &v, const PackedStore &store, const Piece &piece,
-               const float *source, int32_t stride) {
-    const int32_t panel_floats = v.panel_keys * v.head_dim;
+               const Elements &source, int32_t stride) {
+    const int32_t panel_elements = v.panel_keys * v.head_dim;
     View<2> from(source, Dim{v.head_dim, 1}, Dim{larger(piece.keys, 1), stride});
-    View<3> to(store.keys + piece.panel * panel_floats, Dim{v.panel_keys, 1},
-               Dim{v.head_dim, v.panel_keys}, Dim{piece.panels, panel_floats});
+    View<3> to(store.keys.from(piece.panel * panel_elements), Dim{v.panel_keys, 1},
+               Dim{v.head_dim, v.panel_keys}, Dim{piece.panels, panel_elements});
     View<1> flags(store.keys_nonfinite + piece.panel, Dim{piece.panels, 1});
     v.pack_keys(&from, piece.keys, &to, &flags);
 }
 
 void pack_values(const lac_variant &v, const PackedStore &store, const Piece &piece,
-                 const float *source, int32_t stride) {
-    const int32_t panel_floats = v.panel_keys * v.plane;
+                 const Elements &source, int32_t stride) {
+    const int32_t panel_elements = v.panel_keys * v.plane;
     View<2> from(source, Dim{v.value_dim, 1}, Dim{larger(piece.keys, 1), stride});
-    View<4> to(store.values + piece.panel * panel_floats, Dim{v.plane, 1},
-               Dim{v.panel_keys, v.plane}, Dim{piece.panels, panel_floats},
-               Dim{v.value_planes, static_cast<int32_t>(store.panels * panel_floats)});
+    View<4> to(store.values.from(piece.panel * panel_elements), Dim{v.plane, 1},
+               Dim{v.panel_keys, v.plane}, Dim{piece.panels, panel_elements},
+               Dim{v.value_planes, static_cast<int32_t>(store.panels * panel_elements)});
     View<1> flags(store.values_nonfinite + piece.panel, Dim{piece.panels, 1});
     v.pack_values(&from, piece.keys, &to, &flags);
 }
@@ -69,14 +70,14 @@ void pack_values(const lac_variant &v, const PackedStore &store, const Piece &pi
 // Elements from one key of a class to the next.
 int32_t stride_of(const lac_tensor &t, const Piece &piece, int64_t modulus) {
     if (piece.keys < 2) return 0;
-    return elements(modulus * t.token_stride);
+    return elements_in(modulus * t.token_stride, t.type);
 }
 
-void prefetch(const float *source, const lac_tensor &t, const Piece &piece, int32_t stride) {
-    constexpr int32_t kLineFloats = 16;
+void prefetch(const Elements &source, const lac_tensor &t, const Piece &piece, int32_t stride) {
+    const int64_t line = kLine / type_bytes(t.type);
     for (int64_t key = 0; key < piece.keys; key++)
-        for (int32_t d = 0; d < t.features; d += kLineFloats)
-            __builtin_prefetch(source + key * stride + d);
+        for (int64_t d = 0; d < t.features; d += line)
+            __builtin_prefetch(source.from(key * stride + d).data);
 }
 
 }  // namespace
@@ -92,20 +93,22 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
                         smaller<int64_t>(part.count - at, kPiecePanels));
     };
     const auto each = [&](const Piece &p, auto visit) {
-        visit(call.k, floats_at(call.k, sequence, kv_head, p.token), stride_of(call.k, p, modulus));
-        visit(call.v, floats_at(call.v, sequence, kv_head, p.token), stride_of(call.v, p, modulus));
+        visit(call.k, elements_at(call.k, sequence, kv_head, p.token),
+              stride_of(call.k, p, modulus));
+        visit(call.v, elements_at(call.v, sequence, kv_head, p.token),
+              stride_of(call.v, p, modulus));
     };
     for (int64_t i = 0; i < part.count; i += kPiecePanels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
         // hardware to guess.
         if (const Piece next = piece(i + kPiecePanels); i + kPiecePanels < part.count)
-            each(next, [&](const lac_tensor &t, const float *source, int32_t stride) {
+            each(next, [&](const lac_tensor &t, const Elements &source, int32_t stride) {
                 prefetch(source, t, next, stride);
             });
         const Piece now = piece(i);
-        pack_keys(*plan.variant, store, now, floats_at(call.k, sequence, kv_head, now.token),
+        pack_keys(*plan.variant, store, now, elements_at(call.k, sequence, kv_head, now.token),
                   stride_of(call.k, now, modulus));
-        pack_values(*plan.variant, store, now, floats_at(call.v, sequence, kv_head, now.token),
+        pack_values(*plan.variant, store, now, elements_at(call.v, sequence, kv_head, now.token),
                     stride_of(call.v, now, modulus));
     }
 }

@@ -25,9 +25,9 @@ void summarise_blocks(const Job &job, int64_t unit, int64_t first, int64_t block
     const auto stride = static_cast<int32_t>(job.memory.summary_stride);
     const auto count = static_cast<int32_t>(blocks);
     const int64_t step = job.k.token_stride;
-    View<3> source(floats_at(job.k, unit / kv_heads, unit % kv_heads, first * block), Dim{d, 1},
-                   Dim{static_cast<int32_t>(keys), keys > 1 ? elements(step) : 0},
-                   Dim{count, count > 1 ? elements(step * block) : 0});
+    View<3> source(elements_at(job.k, unit / kv_heads, unit % kv_heads, first * block), Dim{d, 1},
+                   Dim{static_cast<int32_t>(keys), keys > 1 ? elements_in(step, job.k.type) : 0},
+                   Dim{count, count > 1 ? elements_in(step * block, job.k.type) : 0});
     float *const to = job.summary(unit) + first;
     View<2> high(to, Dim{count, 1}, Dim{d, stride});
     View<2> low(job.setup.mean ? to : to + job.plane(), Dim{job.setup.mean ? 0 : count, 1},
@@ -70,9 +70,9 @@ void score_blocks(const Job &job, int64_t unit, int64_t first, int64_t end, int6
     const int64_t sequence = unit / shape.kv_heads, head = unit % shape.kv_heads * heads;
     for (int64_t token = first; token < end; token += kRouteTokens) {
         const auto tokens = static_cast<int32_t>(smaller<int64_t>(end - token, kRouteTokens));
-        View<3> queries(floats_at(job.q, sequence, head, token), Dim{d, 1},
-                        Dim{heads, heads > 1 ? elements(job.q.head_stride) : 0},
-                        Dim{tokens, tokens > 1 ? elements(job.q.token_stride) : 0});
+        View<3> queries(elements_at(job.q, sequence, head, token), Dim{d, 1},
+                        Dim{heads, heads > 1 ? elements_in(job.q.head_stride, job.q.type) : 0},
+                        Dim{tokens, tokens > 1 ? elements_in(job.q.token_stride, job.q.type) : 0});
         job.setup.variant->route(&queries, &high, &low, job.setup.mean, token > first, &earlier,
                                  &out);
     }

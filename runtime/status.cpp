@@ -1,4 +1,9 @@
-#include "runtime/include/lacuna/lacuna.h"
+#include "runtime/elements.h"
+
+extern "C" size_t lac_type_bytes(lac_type type) {
+    if (type != LAC_F32 && type != LAC_F16 && type != LAC_BF16) return 0;
+    return static_cast<size_t>(lacuna::type_bytes(type));
+}
 
 extern "C" const char *lac_status_message(lac_status status) {
     switch (status) {

@@ -62,7 +62,7 @@ private:
 
     void locate_rows();
     void begin_with_sink(int32_t r, float logit);
-    float *rows_in(const lac_tensor &t, int32_t *extent);
+    Elements rows_in(const lac_tensor &t, int32_t *extent);
     void pack_queries();
     void fold(float *to, int32_t *index, int32_t count);
     void fold_into_spare();

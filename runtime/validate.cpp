@@ -1,6 +1,7 @@
 #include "runtime/validate.h"
 
 #include "patterns/parse.h"
+#include "runtime/elements.h"
 #include "runtime/lists.h"
 
 namespace lacuna {
@@ -70,8 +71,9 @@ lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, co
     if (t->batch != batch || t->heads != e.heads || t->tokens != e.tokens ||
         t->features != e.features)
         return LAC_BAD_SHAPE;
-    constexpr int64_t size = sizeof(float);
-    if (reinterpret_cast<uintptr_t>(t->data) % size) return LAC_BAD_ALIGNMENT;
+    const int64_t size = type_bytes(type);
+    if (reinterpret_cast<uintptr_t>(t->data) % static_cast<uintptr_t>(size))
+        return LAC_BAD_ALIGNMENT;
     constexpr int64_t kFarthest = INT64_MAX / 8;  // sums of all three reaches stay below 2^63
     const struct {
         int64_t stride, extent;
@@ -83,7 +85,13 @@ lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, co
     return LAC_OK;
 }
 
-constexpr int64_t kMaxReach = kMaxElements * static_cast<int64_t>(sizeof(float));
+// Do so many steps of a stride leave the elements that kernels can index?
+bool reaches_past(const lac_tensor &t, int64_t stride, int64_t steps) {
+    return magnitude(stride) > kMaxElements * type_bytes(t.type) / (steps + 1);
+}
+
+// Rows are reached from the lowest one, whichever way the strides go.
+int64_t either_way(int64_t steps) { return 2 * steps + 1; }
 
 // A pack task reads kPackPanels panels of keys, each through 32-bit offsets.
 lac_status validate_key_reach(const lac_plan &plan, const Call &c) {
@@ -95,7 +103,7 @@ lac_status validate_key_reach(const lac_plan &plan, const Call &c) {
     if (plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs)) keys = plan.k_tokens;
     const lac_tensor *const tensors[] = {&c.k, &c.v};
     for (const lac_tensor *t : tensors)
-        if (magnitude(t->token_stride) > kMaxReach / (keys + 1)) return LAC_BAD_STRIDE;
+        if (reaches_past(*t, t->token_stride, keys)) return LAC_BAD_STRIDE;
     return LAC_OK;
 }
 
@@ -110,8 +118,8 @@ lac_status validate_row_reach(const lac_plan &plan, const Call &c) {
                              : smaller<int64_t>(stride * plan.variant->tile_rows, plan.q_tokens);
     const lac_tensor *const tensors[] = {&c.q, &c.out};
     for (const lac_tensor *t : tensors)
-        if (magnitude(t->token_stride) > kMaxReach / 2 / (rows + 1) ||
-            magnitude(t->head_stride) > kMaxReach / 2 / (plan.group_heads + 1))
+        if (reaches_past(*t, t->token_stride, either_way(rows)) ||
+            reaches_past(*t, t->head_stride, either_way(plan.group_heads)))
             return LAC_BAD_STRIDE;
     return LAC_OK;
 }
@@ -121,7 +129,7 @@ struct AddressRange {
 };
 
 AddressRange range_of(const lac_tensor &t) {
-    int64_t low = 0, high = t.features * static_cast<int64_t>(sizeof(float));
+    int64_t low = 0, high = t.features * type_bytes(t.type);
     const int64_t reach[] = {t.batch_stride * (t.batch - 1), t.head_stride * (t.heads - 1),
                              t.token_stride * (t.tokens - 1)};
     for (const int64_t r : reach) (r < 0 ? low : high) += r;
@@ -210,11 +218,15 @@ lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64
     if (!k) return LAC_BAD_ARGUMENT;
     const Extents keys{kv_heads, k->tokens, variant.head_dim};
     const Extents values{kv_heads, k->tokens, variant.value_dim};
-    if (lac_status s = validate_tensor(k, LAC_F32, 1, keys); s != LAC_OK) return s;
-    if (lac_status s = validate_tensor(v, LAC_F32, 1, values); s != LAC_OK) return s;
+    if (!v) return LAC_BAD_ARGUMENT;
+    // Of the kept type, or of Q's, to be rounded.
+    const lac_type key_type = k->type == variant.key_type ? k->type : variant.type;
+    const lac_type value_type = v->type == variant.value_type ? v->type : variant.type;
+    if (lac_status s = validate_tensor(k, key_type, 1, keys); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(v, value_type, 1, values); s != LAC_OK) return s;
     const lac_tensor *const tensors[] = {k, v};
     for (const lac_tensor *t : tensors)
-        if (magnitude(t->token_stride) > kMaxReach / (farthest_keys + 1)) return LAC_BAD_STRIDE;
+        if (reaches_past(*t, t->token_stride, farthest_keys)) return LAC_BAD_STRIDE;
     return LAC_OK;
 }
 
@@ -223,8 +235,9 @@ lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_te
     const lac_variant &variant = *plan.variant;
     const Extents rows{plan.heads, plan.q_tokens, variant.head_dim};
     const Extents outputs{plan.heads, plan.q_tokens, variant.value_dim};
-    if (lac_status s = validate_tensor(q, LAC_F32, plan.batch, rows); s != LAC_OK) return s;
-    if (lac_status s = validate_tensor(out, LAC_F32, plan.batch, outputs); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(q, variant.type, plan.batch, rows); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(out, variant.type, plan.batch, outputs); s != LAC_OK)
+        return s;
     *call = {};
     call->plan = &plan;
     call->q = *q;
@@ -242,8 +255,10 @@ lac_status validate_call(const lac_kernel *kernel, const lac_plan *plan, const l
     const lac_variant &variant = *plan->variant;
     const Extents keys{plan->kv_heads, plan->k_tokens, variant.head_dim};
     const Extents values{plan->kv_heads, plan->k_tokens, variant.value_dim};
-    if (lac_status s = validate_tensor(k, LAC_F32, plan->batch, keys); s != LAC_OK) return s;
-    if (lac_status s = validate_tensor(v, LAC_F32, plan->batch, values); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(k, variant.key_type, plan->batch, keys); s != LAC_OK)
+        return s;
+    if (lac_status s = validate_tensor(v, variant.value_type, plan->batch, values); s != LAC_OK)
+        return s;
     if (lac_status s = validate_step(*plan, q, out, args, call); s != LAC_OK) return s;
     call->k = *k;
     call->v = *v;
@@ -255,12 +270,13 @@ lac_status validate_route_tensors(const lac_variant &variant, const lac_shape &s
                                   const lac_tensor *q, const lac_tensor *k) {
     const Extents rows{shape.heads, shape.q_tokens, variant.head_dim};
     const Extents keys{shape.kv_heads, shape.k_tokens, variant.head_dim};
-    if (lac_status s = validate_tensor(q, LAC_F32, shape.batch, rows); s != LAC_OK) return s;
-    if (lac_status s = validate_tensor(k, LAC_F32, shape.batch, keys); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(q, variant.type, shape.batch, rows); s != LAC_OK) return s;
+    if (lac_status s = validate_tensor(k, variant.key_type, shape.batch, keys); s != LAC_OK)
+        return s;
     const auto call_keys = smaller<int64_t>(larger(block, kSummaryKeys), shape.k_tokens);
-    if (magnitude(k->token_stride) > kMaxReach / (call_keys + 1) ||
-        magnitude(q->token_stride) > kMaxReach / 2 / (kRouteTokens + 1) ||
-        magnitude(q->head_stride) > kMaxReach / 2 / (shape.heads / shape.kv_heads + 1))
+    if (reaches_past(*k, k->token_stride, call_keys) ||
+        reaches_past(*q, q->token_stride, either_way(kRouteTokens)) ||
+        reaches_past(*q, q->head_stride, either_way(shape.heads / shape.kv_heads)))
         return LAC_BAD_STRIDE;
     return LAC_OK;
 }

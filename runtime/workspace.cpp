@@ -2,11 +2,15 @@
 
 namespace lacuna {
 
+Elements take_elements(Carver &c, lac_type type, int64_t count) {
+    return {c.take<uint8_t>(count * type_bytes(type)), type};
+}
+
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels) {
     PackedStore s{};
     s.panels = panels;
-    s.keys = c.take<float>(panels * v.panel_keys * v.head_dim);
-    s.values = c.take<float>(panels * v.panel_keys * v.plane * v.value_planes);
+    s.keys = take_elements(c, v.key_type, panels * v.panel_keys * v.head_dim);
+    s.values = take_elements(c, v.value_type, panels * v.panel_keys * v.plane * v.value_planes);
     s.keys_nonfinite = c.take<uint8_t>(panels);
     s.values_nonfinite = c.take<uint8_t>(panels);
     return s;

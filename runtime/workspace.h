@@ -7,8 +7,7 @@ namespace lacuna {
 
 // One store of one KV head, packed.
 struct PackedStore {
-    float *keys;
-    float *values;
+    Elements keys, values;
     uint8_t *keys_nonfinite, *values_nonfinite;  // per panel
     int64_t panels;                              // capacity; the stride between V planes
     // A residue class has so many panels. In a cache that forgets, the first `fixed` of its keys'
@@ -21,11 +20,12 @@ struct PackedStore {
     }
 };
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
+Elements take_elements(Carver &c, lac_type type, int64_t count);
 
 // The keys of one KV head: packed, and as rows where they are listed one by one.
 struct HeadKeys {
     PackedStore store[kMaxSegments];
-    const float *keys, *values;        // rows
+    Elements keys, values;             // rows
     int32_t key_stride, value_stride;  // in elements
 };
 

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <type_traits>
+#include <utility>
 
 #include "runtime/buffer.h"
 #include "runtime/include/lacuna/lacuna.h"
@@ -64,6 +65,15 @@ TEST(Abi, TypeCodesAreHalides) {
     expect_type_of<int32_t>();
     expect_type_of<uint32_t>();
     expect_type_of<uint8_t>();
+    const std::pair<lac_type, halide_type_t> elements[] = {
+        {LAC_F32, halide_type_of<float>()},
+        {LAC_F16, halide_type_t(halide_type_float, 16)},
+        {LAC_BF16, halide_type_t(halide_type_bfloat, 16)}};
+    for (const auto &[ours, theirs] : elements) {
+        EXPECT_EQ(halide_type(ours).code, theirs.code);
+        EXPECT_EQ(halide_type(ours).bits, theirs.bits);
+        EXPECT_EQ(type_bytes(ours), theirs.bytes());
+    }
 }
 
 // Read back through Halide's own struct, as a kernel does.
@@ -101,6 +111,7 @@ constexpr size_t kLayout[] = {sizeof(lac_atom),
                               offsetof(lac_pattern, atom),
                               offsetof(lac_pattern_error, found),
                               offsetof(lac_request, pattern),
+                              offsetof(lac_request, value_type),
                               offsetof(lac_kernel, name),
                               offsetof(lac_shape, lists),
                               offsetof(lac_lists, starts),
@@ -130,6 +141,8 @@ TEST(Abi, NumbersStay) {
     EXPECT_EQ(LAC_BAD_ARGUMENT, 1);
     EXPECT_EQ(LAC_OVERLAP, 15);
     EXPECT_EQ(LAC_F32, 1);
+    EXPECT_EQ(LAC_F16, 2);
+    EXPECT_EQ(LAC_BF16, 3);
     EXPECT_EQ(sizeof(lac_status), sizeof(int));
 }
 

@@ -33,7 +33,7 @@ struct Op {
 class Machine {
 public:
     Machine(const std::string &tier, const std::string &pattern, int max_append, int max_rollback)
-        : kernel_(find_kernel(general_kernel(16, 16), tier)),
+        : kernel_(find_kernel(general_kernel(problem(pattern)), tier)),
           p_(problem(pattern)),
           t_(p_),
           cache_(std::make_unique<Cached>(kernel_, pattern,

@@ -54,6 +54,22 @@ ResultBits in_steps(const lac_kernel &kernel, const Problem &p, Tensors &t,
     return all_bits(t, p);
 }
 
+// Appended in two pieces, attended at once with a plan of its own.
+ResultBits in_one_step(const lac_kernel &kernel, const Problem &p, Tensors &t) {
+    clear_output(t);
+    Cached cache(kernel, p.pattern, options_of(p, p.k_tokens, 0));
+    for (const int count : {37, p.k_tokens - 37}) lac::check(cache.append(t, 0, count));
+    const lac_pattern pattern = parse(p.pattern);
+    const lac_shape shape = p.shape();
+    size_t bytes = 0;
+    lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+    const lac::Memory memory(bytes);
+    const lac_plan *plan = nullptr;
+    lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
+    lac::check(step({&cache}, p, t, {p.q_tokens}, {}, plan));
+    return all_bits(t, p);
+}
+
 TEST_P(CacheOfTier, GivesTheSameBitsForAnyChunks) {
     for (const char *pattern : kPatterns) {
         const Problem p = problem(pattern);
@@ -81,6 +97,26 @@ TEST_P(CacheOfTier, GivesTheSameBitsForAnyThreads) {
              {Threads{3, lac_pool_run, in_pool.parallel_context}, Threads{5, in_reverse, nullptr}})
             EXPECT_EQ(difference(in_steps(kernel(), p, t, {1, 30}, 30, threads), want), "")
                 << pattern << " on " << threads.count;
+    }
+}
+
+// Keys and values of the kept type, and of Q's type, rounded on the way in.
+TEST_P(CacheOfTier, KeepsAnyType) {
+    for (const lac_type type : {LAC_F16, LAC_BF16}) {
+        for (const char *pattern : {"window:20+sink:4", "dense", "topk:50"}) {
+            Problem p = problem(pattern);
+            p.key_type = p.value_type = type;
+            if (type == LAC_BF16) p.head_dim = p.value_dim = 80;
+            if (pattern[0] == 't') give_lists(p, 1, false);
+            const lac_kernel k = find_kernel(general_kernel(p), GetParam());
+            Tensors kept(p);
+            const ResultBits want = result(k, p, kept, {});
+            Problem wide = p;
+            wide.key_type = wide.value_type = LAC_F32;
+            Tensors t(wide);  // the same numbers, before they are rounded
+            EXPECT_EQ(difference(in_one_step(k, p, kept), want), "") << pattern;
+            EXPECT_EQ(difference(in_one_step(k, p, t), want), "") << pattern;
+        }
     }
 }
 

@@ -109,6 +109,80 @@ TEST(Call, RefusesEachTensor) {
     }
 }
 
+// A kernel of 16-bit K and V: tensors of another type, and what 16 bits allow.
+TEST(Call, TypesAreEachTensors) {
+    Problem p;
+    p.q_tokens = p.k_tokens = 20;
+    p.key_type = p.value_type = LAC_F16;
+    const lac_pattern pattern = parse("window:9");
+    lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, LAC_F16, LAC_F16};
+    const lac_shape shape{sizeof(lac_shape), 1, 1, 1, 20, 20, nullptr, nullptr, nullptr, nullptr};
+    lac::Attention attention(lac_kernels, request, pattern, shape);
+    Tensors t(p);
+    const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
+    const auto refused = [&](lac_status want, const lac_tensor &q, const lac_tensor &k,
+                             const lac_tensor &v, const lac_tensor &out) {
+        try {
+            attention(q, k, v, out);
+            return want == LAC_OK;
+        } catch (const lac::Error &error) {
+            return error.status == want;
+        }
+    };
+    EXPECT_TRUE(refused(LAC_OK, q, k, v, out));
+    for (const lac_type wrong : {LAC_F32, LAC_BF16, lac_type{}}) {
+        lac_tensor bad = k;
+        bad.type = wrong;
+        EXPECT_TRUE(refused(LAC_BAD_TYPE, q, bad, v, out)) << wrong;
+        bad = v;
+        bad.type = wrong;
+        EXPECT_TRUE(refused(LAC_BAD_TYPE, q, k, bad, out)) << wrong;
+    }
+    for (const lac_type wrong : {LAC_F16, LAC_BF16}) {
+        lac_tensor bad = q;
+        bad.type = wrong;
+        EXPECT_TRUE(refused(LAC_BAD_TYPE, bad, k, v, out)) << wrong;
+        bad = out;
+        bad.type = wrong;
+        EXPECT_TRUE(refused(LAC_BAD_TYPE, q, k, v, bad)) << wrong;
+    }
+    lac_tensor bad = k;
+    bad.data = shifted(k.data, 1);
+    EXPECT_TRUE(refused(LAC_BAD_ALIGNMENT, q, bad, v, out));
+    bad = k;
+    bad.token_stride -= 1;
+    EXPECT_TRUE(refused(LAC_BAD_STRIDE, q, bad, v, out));
+    bad.token_stride -= 1;  // a multiple of 2
+    EXPECT_TRUE(refused(LAC_OK, q, bad, v, out));
+}
+
+TEST(Call, RequestsNameTypes) {
+    const struct {
+        lac_type type, key_type, value_type;
+        const char *name;
+    } rows[] = {{LAC_F32, {}, {}, "lac_attention_f32_d64"},
+                {{}, {}, {}, "lac_attention_f32_d64"},
+                {LAC_F32, LAC_F32, {}, "lac_attention_f32_d64"},
+                {{}, LAC_F16, LAC_F16, "lac_attention_f32_kvf16_d64"},
+                {LAC_F16, LAC_F32, LAC_F32, "lac_attention_f16_kvf32_d64"},
+                {LAC_F32, LAC_F16, {}, nullptr},
+                {LAC_F16, {}, {}, nullptr},
+                {static_cast<lac_type>(9), {}, {}, nullptr}};
+    unsetenv("LACUNA_TIER");
+    for (const auto &row : rows) {
+        const lac_request request{sizeof(lac_request), row.type,      64, 0, nullptr,
+                                  row.key_type,        row.value_type};
+        lac_kernel kernel{};
+        const lac_status status = lac_kernel_find(&lac_kernels, &request, &kernel);
+        EXPECT_EQ(status, row.name ? LAC_OK : LAC_NO_KERNEL);
+        EXPECT_STREQ(row.name ? lac_kernel_name(&kernel) : nullptr, row.name);
+    }
+    EXPECT_EQ(lac_type_bytes(LAC_F32), 4u);
+    EXPECT_EQ(lac_type_bytes(LAC_F16), 2u);
+    EXPECT_EQ(lac_type_bytes(LAC_BF16), 2u);
+    EXPECT_EQ(lac_type_bytes(lac_type{}), 0u);
+}
+
 // By one byte, at either end, or wholly; neighbours are welcome.
 TEST(Call, RefusesOverlap) {
     const Problem p = Trial().problem;
@@ -155,7 +229,7 @@ TEST(Call, TakesAnyStrideOfAnAxisOfOne) {
     Problem p;
     p.q_tokens = p.k_tokens = 9;
     const lac_pattern pattern = parse("dense");
-    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr};
+    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}};
     const lac_shape shape{sizeof(lac_shape), 1, 1, 1, 9, 9, nullptr, nullptr, nullptr, nullptr};
     lac::Attention attention(lac_kernels, request, pattern, shape);
     Tensors t(p);

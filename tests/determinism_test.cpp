@@ -78,8 +78,7 @@ protected:
         p.pattern = pattern;
         p.heads = heads;
         p.kv_heads = kv_heads;
-        p.head_dim = entry().head_dim;
-        p.value_dim = entry().value_dim;
+        fit(p, entry());
         return p;
     }
 };

@@ -30,8 +30,8 @@ public:
           rows_(rows),
           random_(n.seed),
           q(rows_ * n.items, v.head_dim, 2 / std::sqrt(float(v.head_dim)), n.flush, n.seed),
-          k(kTokens, v.head_dim, 1, n.flush, n.seed + 1),
-          v(kTokens, v.value_dim, 1, n.flush, n.seed + 2),
+          k(kTokens, v.head_dim, 1, n.flush, n.seed + 1, v.key_type),
+          v(kTokens, v.value_dim, 1, n.flush, n.seed + 2, v.value_type),
           tokens_(sizeof(int32_t) * ((n.items - 1) * v.chunk + slots_) * v.panel_keys, n.flush) {
         std::vector<int32_t> all(kTokens);
         for (int i = 0; i < kTokens; i++) all[size_t(i)] = i;
@@ -47,16 +47,21 @@ public:
     std::vector<float> run(bool careful) { return call(careful, nullptr, nullptr); }
     std::vector<float> run_packed(bool careful) {
         const int panels = (kTokens + v_.panel_keys - 1) / v_.panel_keys;
-        std::vector<float> keys(size_t(panels) * v_.panel_keys * v_.head_dim);
-        std::vector<float> values(size_t(panels) * v_.panel_keys * v_.plane * v_.value_planes);
+        const auto memory = [&](int64_t panel_elements, lac_type type) {
+            return std::vector<uint8_t>(size_t(panels * panel_elements * type_bytes(type)));
+        };
+        std::vector<uint8_t> keys = memory(int64_t(v_.panel_keys) * v_.head_dim, v_.key_type);
+        std::vector<uint8_t> values =
+            memory(int64_t(v_.panel_keys) * v_.plane * v_.value_planes, v_.value_type);
         std::vector<uint8_t> nonfinite(static_cast<size_t>(panels));
         View<2> k_rows = k.view(), v_rows = v.view();
         View<1> flags(nonfinite.data(), Dim{panels, 1});
         const int key_panel = v_.panel_keys * v_.head_dim, value_panel = v_.panel_keys * v_.plane;
-        View<3> packed_keys(keys.data(), Dim{v_.panel_keys, 1}, Dim{v_.head_dim, v_.panel_keys},
-                            Dim{panels, key_panel});
-        View<4> packed_values(values.data(), Dim{v_.plane, 1}, Dim{v_.panel_keys, v_.plane},
-                              Dim{panels, value_panel}, Dim{v_.value_planes, panels * value_panel});
+        View<3> packed_keys(Elements{keys.data(), v_.key_type}, Dim{v_.panel_keys, 1},
+                            Dim{v_.head_dim, v_.panel_keys}, Dim{panels, key_panel});
+        View<4> packed_values(Elements{values.data(), v_.value_type}, Dim{v_.plane, 1},
+                              Dim{v_.panel_keys, v_.plane}, Dim{panels, value_panel},
+                              Dim{v_.value_planes, panels * value_panel});
         v_.pack_keys(&k_rows, kTokens, &packed_keys, &flags);
         v_.pack_values(&v_rows, kTokens, &packed_values, &flags);
         return call(careful, &packed_keys, &packed_values);

@@ -24,7 +24,8 @@ std::string Problem::describe() const {
     return pattern + " batch " + std::to_string(batch) + " heads " + std::to_string(heads) + "/" +
            std::to_string(kv_heads) + " q " + std::to_string(q_tokens) + " k " +
            std::to_string(k_tokens) + " d " + std::to_string(head_dim) + "x" +
-           std::to_string(value_dim) + " threads " + std::to_string(threads) + " order " +
+           std::to_string(value_dim) + " types " + std::to_string(type) + std::to_string(key_type) +
+           std::to_string(value_type) + " threads " + std::to_string(threads) + " order " +
            std::to_string(static_cast<int>(order)) + " seed " + std::to_string(seed);
 }
 
@@ -40,8 +41,8 @@ void give_lists(Problem &p, int heads, bool own_sequences) {
     p.lists = p.random_lists->get();
 }
 
-TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
-    const int64_t f = sizeof(float);
+TestTensor::TestTensor(const Problem &p, lac_type type, int heads, int tokens, int features) {
+    const auto f = static_cast<int64_t>(lac_type_bytes(type));
     int64_t head = 0, token = 0, batch = 0, base = 0;
     int64_t row = features;
     if (p.order == Order::kHeadsFirst || p.order == Order::kReversed) {
@@ -58,8 +59,8 @@ TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
     }
     memory_ = std::make_unique<Guarded>(static_cast<size_t>(elements * f), p.flush);
     view_ = {sizeof(lac_tensor),
-             LAC_F32,
-             memory_->floats() + base,
+             type,
+             static_cast<uint8_t *>(memory_->data()) + base * f,
              p.batch,
              heads,
              tokens,
@@ -69,10 +70,10 @@ TestTensor::TestTensor(const Problem &p, int heads, int tokens, int features) {
              token * f};
 }
 
-float &TestTensor::at(int b, int h, int t, int d) const {
+Element TestTensor::at(int b, int h, int t, int d) const {
     auto *bytes = static_cast<uint8_t *>(view_.data) + b * view_.batch_stride +
                   h * view_.head_stride + t * view_.token_stride;
-    return reinterpret_cast<float *>(bytes)[d];
+    return {bytes + d * lac_type_bytes(view_.type), view_.type};
 }
 
 std::vector<float> TestTensor::rows(int b, int h, int tokens) const {
@@ -95,18 +96,18 @@ void TestTensor::each(Visitor visitor) {
 void TestTensor::fill(unsigned seed, float magnitude) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0, magnitude);
-    each([&](float &x) { x = normal(random); });
+    each([&](const Element &x) { x = normal(random); });
 }
 
 void TestTensor::fill_with(float value) {
-    each([=](float &x) { x = value; });
+    each([=](const Element &x) { x = value; });
 }
 
 Tensors::Tensors(const Problem &p)
-    : q(p, p.heads, p.q_tokens, p.head_dim),
-      k(p, p.kv_heads, p.k_tokens, p.head_dim),
-      v(p, p.kv_heads, p.k_tokens, p.value_dim),
-      out(p, p.heads, p.q_tokens, p.value_dim),
+    : q(p, p.type, p.heads, p.q_tokens, p.head_dim),
+      k(p, p.key_type, p.kv_heads, p.k_tokens, p.head_dim),
+      v(p, p.value_type, p.kv_heads, p.k_tokens, p.value_dim),
+      out(p, p.type, p.heads, p.q_tokens, p.value_dim),
       log_sum_exp(static_cast<size_t>(p.batch) * p.heads * p.q_tokens, -7.0f) {
     q.fill(p.seed * 3 + 1, p.magnitude);
     k.fill(p.seed * 3 + 2, 1);
@@ -156,7 +157,13 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     const std::vector<float> got = t.out.rows(b, h, nq);
     const double unit = 8 * 1.1920929e-7 * want.largest_score;
     Judgement result;
-    result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / std::max(1e-12, unit * unit);
+    double tolerance = std::max(1e-12, unit * unit), stored = 0, power = 0;
+    for (const double x : want.out) {
+        stored += std::pow(rounding_error(p.type, x), 2);
+        power += x * x;
+    }
+    if (power > 0) tolerance += stored / power;
+    result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;
     for (int i = 0; i < nq; i++) {
         const double w = want.log_sum_exp[size_t(i)];
         const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
@@ -195,18 +202,28 @@ std::vector<uint32_t> bits(const Tensors &t, const Problem &p) {
     return all;
 }
 
-const lac_kernel_entry &general_kernel(int head_dim, int value_dim) {
+void fit(Problem &p, const lac_kernel_entry &entry) {
+    p.head_dim = entry.head_dim;
+    p.value_dim = entry.value_dim;
+    p.type = entry.type;
+    p.key_type = entry.key_type;
+    p.value_type = entry.value_type;
+}
+
+const lac_kernel_entry &general_kernel(const Problem &p) {
     for (int i = 0; i < lac_kernels.kernel_count; i++) {
         const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (!e.pattern && e.head_dim == head_dim && e.value_dim == value_dim) return e;
+        if (!e.pattern && e.head_dim == p.head_dim && e.value_dim == p.value_dim &&
+            e.type == p.type && e.key_type == p.key_type && e.value_type == p.value_type)
+            return e;
     }
     throw std::logic_error("no kernel for any pattern");
 }
 
 lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier) {
     setenv("LACUNA_TIER", tier.c_str(), 1);
-    const lac_request request{sizeof(lac_request), entry.type, entry.head_dim, entry.value_dim,
-                              entry.pattern};
+    const lac_request request{sizeof(lac_request), entry.type,     entry.head_dim,  entry.value_dim,
+                              entry.pattern,       entry.key_type, entry.value_type};
     lac_kernel kernel{};
     lac::check(lac_kernel_find(&lac_kernels, &request, &kernel));
     if (lac_kernel_tier(&kernel) != tier || kernel.variant->pattern != entry.pattern)
@@ -219,8 +236,9 @@ std::vector<std::string> runnable_tiers() {
     const lac_kernel_entry &entry = lac_kernels.kernels[0];
     for (int i = 0; i < entry.variant_count; i++) {
         setenv("LACUNA_TIER", entry.variants[i].tier, 1);
-        const lac_request request{sizeof(lac_request), entry.type, entry.head_dim, entry.value_dim,
-                                  nullptr};
+        const lac_request request{sizeof(lac_request), entry.type, entry.head_dim,
+                                  entry.value_dim,     nullptr,    entry.key_type,
+                                  entry.value_type};
         lac_kernel kernel{};
         if (lac_kernel_find(&lac_kernels, &request, &kernel) == LAC_OK)
             tiers.emplace_back(entry.variants[i].tier);

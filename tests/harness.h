@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/bundle.h"
+#include "tests/element.h"
 #include "tests/guarded.h"
 #include "tests/lists.h"
 #include "tests/oracle.h"
@@ -21,6 +22,7 @@ struct Problem {
     int batch = 1, heads = 1, kv_heads = 1;
     int q_tokens = 1, k_tokens = 1;
     int head_dim = 64, value_dim = 64;
+    lac_type type = LAC_F32, key_type = LAC_F32, value_type = LAC_F32;
     std::vector<int32_t> q_lengths, k_lengths, q_starts;
     float scale = 0, softcap = 0;
     std::vector<float> sink_logits;  // of the query heads; empty: none
@@ -46,8 +48,8 @@ void give_lists(Problem &p, int heads, bool own_sequences);
 // A [batch, heads, tokens, features] tensor in guarded memory.
 class TestTensor {
 public:
-    TestTensor(const Problem &p, int heads, int tokens, int features);
-    float &at(int b, int h, int t, int d) const;
+    TestTensor(const Problem &p, lac_type type, int heads, int tokens, int features);
+    Element at(int b, int h, int t, int d) const;
     // The head's first rows, one after the other.
     std::vector<float> rows(int b, int h, int tokens) const;
     lac_tensor view() const { return view_; }
@@ -83,8 +85,10 @@ std::vector<uint32_t> bits(const Tensors &t, const Problem &p);
 
 extern "C" const lac_bundle lac_kernels;  // of tests/kernels.json
 std::vector<std::string> runnable_tiers();
-// The kernel of these head sizes that takes any pattern.
-const lac_kernel_entry &general_kernel(int head_dim = 64, int value_dim = 64);
+// Gives the problem the kernel's types and head sizes.
+void fit(Problem &p, const lac_kernel_entry &entry);
+// The kernel of the problem's types and head sizes that takes any pattern.
+const lac_kernel_entry &general_kernel(const Problem &p = Problem());
 lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier);
 lac_pattern parse(const std::string &text);
 

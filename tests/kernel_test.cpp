@@ -83,13 +83,10 @@ protected:
     static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
     static Problem problem() {
         Problem p;
-        p.head_dim = entry().head_dim;
-        p.value_dim = entry().value_dim;
+        fit(p, entry());
         return p;
     }
-    static const lac_kernel_entry &any_pattern() {
-        return general_kernel(entry().head_dim, entry().value_dim);
-    }
+    static const lac_kernel_entry &any_pattern() { return general_kernel(problem()); }
     // The kernel's own pattern, or the i-th of the list.
     static std::string pattern(int i) {
         if (!entry().pattern) return kPatterns[static_cast<size_t>(i) % std::size(kPatterns)];

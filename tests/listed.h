@@ -17,23 +17,27 @@ namespace lacuna {
 // faults.
 class Rows {
 public:
-    Rows(int tokens, int features, float magnitude, Flush flush, unsigned seed)
+    Rows(int tokens, int features, float magnitude, Flush flush, unsigned seed,
+         lac_type type = LAC_F32)
         : tokens_(tokens),
           features_(features),
           stride_(features + 3),
-          memory_((size_t(tokens - 1) * stride_ + features) * sizeof(float), flush) {
+          type_(type),
+          memory_((size_t(tokens - 1) * stride_ + features) * lac_type_bytes(type), flush) {
         std::mt19937 random(seed);
         std::normal_distribution<float> normal(0, magnitude);
         for (int t = 0; t < tokens; t++)
             for (int d = 0; d < features; d++) at(t, d) = normal(random);
     }
-    float &at(int t, int d) const { return memory_.floats()[t * stride_ + d]; }
+    Element at(int t, int d) const { return {elements().from(t * stride_ + d).data, type_}; }
     int tokens() const { return tokens_; }
     int features() const { return features_; }
-    View<2> view() const { return {memory_.floats(), Dim{features_, 1}, Dim{tokens_, stride_}}; }
+    View<2> view() const { return {elements(), Dim{features_, 1}, Dim{tokens_, stride_}}; }
 
 private:
+    Elements elements() const { return {static_cast<uint8_t *>(memory_.data()), type_}; }
     int tokens_, features_, stride_;
+    lac_type type_;
     Guarded memory_;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bench/peak.h"
+#include "cli/elements.h"
 #include "runtime/bundle.h"
 
 extern "C" const lac_bundle lac_kernels;
@@ -20,21 +21,27 @@ namespace {
 
 constexpr int kTokens = 4096, kKeys = 256, kLists = 512;
 
-// Random floats that begin so many bytes behind the start of a cache line.
-class Floats {
+// Random numbers that begin so many bytes behind the start of a cache line.
+class Numbers {
 public:
-    Floats(size_t count, unsigned seed, int offset) : memory_(count + 32) {
+    Numbers(size_t count, unsigned seed, int offset, lac_type type = LAC_F32) : type_(type) {
         std::mt19937 random(seed);
         std::normal_distribution<float> normal;
+        std::vector<float> numbers(count);
+        for (float &x : numbers) x = normal(random);
+        const Stored elements = stored(numbers, type);
+        memory_.resize(elements.size() + 128);
         const size_t past = reinterpret_cast<uintptr_t>(memory_.data()) % 64;
-        first_ = memory_.data() + (64 - past + size_t(offset)) / sizeof(float);
-        for (size_t i = 0; i < count; i++) first_[i] = normal(random);
+        first_ = memory_.data() + 64 - past + offset;
+        std::copy(elements.begin(), elements.end(), first_);
     }
-    float *data() const { return first_; }
+    Elements elements() const { return {first_, type_}; }
+    float *data() const { return reinterpret_cast<float *>(first_); }  // of LAC_F32
 
 private:
-    std::vector<float> memory_;
-    float *first_;
+    lac_type type_;
+    Stored memory_;
+    uint8_t *first_;
 };
 
 // One head's tensors, and lists of ascending keys.
@@ -44,8 +51,8 @@ public:
         : v_(variant),
           offset_(offset),
           queries_(size_t(v_.tile_rows) * v_.head_dim, 1, 0),
-          keys_(size_t(kTokens) * v_.head_dim, 2, offset),
-          values_(size_t(kTokens) * v_.value_dim, 3, offset),
+          keys_(size_t(kTokens) * v_.head_dim, 2, offset, v_.key_type),
+          values_(size_t(kTokens) * v_.value_dim, 3, offset, v_.value_type),
           out_(size_t(v_.fold_items) * v_.tile_rows * v_.partial_row, 4, 0),
           words_(size_t(v_.chunk) * v_.tile_rows, ~0u),
           lists_(size_t(kLists) * kKeys) {
@@ -64,8 +71,8 @@ public:
             const int slots = std::min(kKeys - first, per_item) / v_.panel_keys;
             View<3> queries(queries_.data(), Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                             Dim{1, rows * v_.head_dim});
-            View<2> keys(keys_.data(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
-            View<2> values(values_.data(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
+            View<2> keys(keys_.elements(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
+            View<2> values(values_.elements(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
             View<3> tokens(&lists_[size_t(list) * kKeys + first], Dim{v_.panel_keys, 1},
                            Dim{slots, v_.panel_keys}, Dim{1, per_item});
             View<1> tiles(&zero_, Dim{1, 1});
@@ -82,8 +89,8 @@ public:
     void pairs(int list) {
         const std::vector<int32_t> row(kKeys, 0);
         View<2> queries(queries_.data(), Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
-        View<2> keys(keys_.data(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
-        View<2> values(values_.data(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
+        View<2> keys(keys_.elements(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
+        View<2> values(values_.elements(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
         View<1> rows(row.data(), Dim{kKeys, 1});
         View<1> tokens(&lists_[size_t(list) * kKeys], Dim{kKeys, 1});
         View<2> out(out_.data(), Dim{v_.partial_row, 1}, Dim{1, v_.partial_row});
@@ -109,14 +116,14 @@ public:
         const double tile = rate(rows, [&](int i) { gather(v_.gather, rows, i); });
         const double row = rate(1, [&](int i) { gather(v_.gather_row, 1, i); });
         const double flat = rate(1, [&](int i) { pairs(i); });
-        printf("%-21s %-11s line+%-2d gather %.3f  gather_row %.3f  pairs %.3f  of %.1f GFLOP/s\n",
+        printf("%-26s %-11s line+%-2d gather %.3f  gather_row %.3f  pairs %.3f  of %.1f GFLOP/s\n",
                name, v_.tier, offset_, tile / peak, row / peak, flat / peak, peak);
     }
 
 private:
     const lac_variant &v_;
     int offset_;
-    Floats queries_, keys_, values_, out_;
+    Numbers queries_, keys_, values_, out_;
     std::vector<uint32_t> words_;
     std::vector<int32_t> lists_;
     int32_t zero_ = 0;

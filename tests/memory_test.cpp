@@ -60,7 +60,8 @@ void expect_modest(const lac_kernel_entry &e, int32_t tier, const Sized &sized, 
     if (e.pattern || group > 1) return;
     // A store ends in part of a panel a class; values fill whole planes.
     const lac_variant &v = e.variants[tier];
-    const size_t row = sizeof(float) * static_cast<size_t>(v.head_dim + v.value_planes * v.plane);
+    const size_t row = lac_type_bytes(v.key_type) * static_cast<size_t>(v.head_dim) +
+                       lac_type_bytes(v.value_type) * static_cast<size_t>(v.value_planes * v.plane);
     size_t packed = 0, overhang = 0;
     int whole = 0;
     for (int32_t s = 0; s < sizes.plan().store_count; s++) {
@@ -146,7 +147,7 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
         for (int32_t i = 0; i < plan->store_count; i++) {
             const PackedStore x = workspace.store(plan->layouts[0], slot, i);
             for (const void *place : std::initializer_list<const void *>{
-                     x.keys, x.values, x.keys_nonfinite, x.values_nonfinite})
+                     x.keys.data, x.values.data, x.keys_nonfinite, x.values_nonfinite})
                 add(place);
         }
     }

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <limits>
@@ -102,17 +103,34 @@ TEST(Npy, HeaderParserTakesOtherTypes) {
 
 TEST(Npy, RefusesOtherTypesByName) {
     EXPECT_EQ(refusal("'<f8'", "False", "(6,)"),
-              "q.npy: holds float64 ('<f8'), expected float32 ('<f4')");
-    const std::pair<const char *, const char *> types[] = {
-        {"'<f2'", "float16"},        {"'>f4'", "big-endian float32"},
-        {"'<i4'", "int32"},          {"'|i1'", "int8"},
-        {"'<u8'", "uint64"},         {"'|b1'", "bool"},
-        {"'<c8'", "complex64"},      {"'|V4'", "another type"},
-        {"'|O'", "never unpickled"}, {"''", "another type"},
-        {"'=f4'", "float32 ('=f4')"}};
+              "q.npy: holds float64 ('<f8'), expected float32 ('<f4') or float16 ('<f2')");
+    const std::pair<const char *, const char *> types[] = {{"'>f2'", "big-endian float16"},
+                                                           {"'>f4'", "big-endian float32"},
+                                                           {"'<i4'", "int32"},
+                                                           {"'|i1'", "int8"},
+                                                           {"'<u8'", "uint64"},
+                                                           {"'|b1'", "bool"},
+                                                           {"'<c8'", "complex64"},
+                                                           {"'|V4'", "another type"},
+                                                           {"'|O'", "never unpickled"},
+                                                           {"''", "another type"},
+                                                           {"'=f4'", "float32 ('=f4')"}};
     for (const auto &[descr, name] : types)
         EXPECT_NE(refusal(descr, "False", "(6,)").find(name), std::string::npos) << descr;
     EXPECT_NE(refusal("[('x', '<f4')]", "False", "(6,)").find("records"), std::string::npos);
+}
+
+// Halves are widened, and written where they are asked for: the same bytes again.
+TEST(Npy, ReadsAndWritesHalves) {
+    const std::vector<uint16_t> halves{0x3c00, 0xc000, 0x0001, 0x7bff, 0x7c00, 0x8000};
+    const std::string bytes = npy_file("<f2", {2, 3}, halves);
+    const Array array = parse_npy(bytes, "q.npy");
+    EXPECT_EQ(array.shape, (std::vector<int64_t>{2, 3}));
+    EXPECT_EQ(array.data, (std::vector<float>{1, -2, 0x1p-24f, 65504, INFINITY, -0.0f}));
+    EXPECT_EQ(parse_npy(npy_bytes(array, LAC_F16), "q.npy").data, array.data);
+    EXPECT_NE(npy_bytes(array, LAC_F16).find("'<f2'"), std::string::npos);
+    EXPECT_NE(npy_bytes(array, LAC_BF16).find("'<f4'"), std::string::npos);
+    EXPECT_EQ(npy_bytes(array, LAC_F16).size() + 2 * halves.size(), npy_bytes(array).size());
 }
 
 TEST(Npy, ReadsBoolsAndIntegers) {

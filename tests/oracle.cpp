@@ -47,6 +47,12 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
     return result;
 }
 
+double rounding_error(lac_type type, double x) {
+    if (type == LAC_F32) return 0;  // it has the arithmetic's own precision
+    if (type == LAC_F16) return std::max(std::abs(x) * 0x1p-11, 0x1p-25);
+    return std::abs(x) * 0x1p-8;
+}
+
 double nmse(const std::vector<double> &want, const std::vector<double> &got) {
     double error = 0, power = 0;
     for (size_t i = 0; i < want.size(); i++) {

@@ -25,6 +25,9 @@ struct OracleOutput {
 };
 OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const float *v);
 
+// How far storing x as an element may move it: half a unit in the last place.
+double rounding_error(lac_type type, double x);
+
 // Σ(got - want)² / Σ want²; 0 when both are zero.
 double nmse(const std::vector<double> &want, const std::vector<double> &got);
 

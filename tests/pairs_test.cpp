@@ -67,8 +67,8 @@ TEST_P(FlatPairs, AgreeWithFloat64) {
         for (const int rows : {1, 3, variant.tile_rows}) {
             const Flush flush = seed % 2 ? Flush::kFront : Flush::kBack;
             const Rows q(rows, variant.head_dim, magnitude, flush, seed);
-            const Rows k(kTokens, variant.head_dim, 1, flush, seed + 1);
-            const Rows v(kTokens, variant.value_dim, 1, flush, seed + 2);
+            const Rows k(kTokens, variant.head_dim, 1, flush, seed + 1, variant.key_type);
+            const Rows v(kTokens, variant.value_dim, 1, flush, seed + 2, variant.value_type);
             choose(count, rows, rows > 1 ? 1 : -1, seed);
             const float softcap = seed % 3 == 0 ? 4.0f : 0.0f;
             const std::vector<float> out = run(q, k, v, softcap, flush);
@@ -85,13 +85,13 @@ TEST_P(FlatPairs, PoisonReachesOnlyRowsThatListIt) {
     const lac_variant &variant = ListedKeys::variant();
     const int rows = variant.tile_rows;
     const Rows q(rows, variant.head_dim, 0.3f, Flush::kBack, 1);
-    const Rows v(kTokens, variant.value_dim, 1, Flush::kBack, 3);
+    const Rows v(kTokens, variant.value_dim, 1, Flush::kBack, 3, variant.value_type);
     choose(90, rows, 0, 5);
     const int32_t bad = token_of_[40];
     for (const float poison :
          {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
           -std::numeric_limits<float>::infinity()}) {
-        const Rows k(kTokens, variant.head_dim, 1, Flush::kBack, 2);
+        const Rows k(kTokens, variant.head_dim, 1, Flush::kBack, 2, variant.key_type);
         const std::vector<float> clean = run(q, k, v, 0, Flush::kBack);
         k.at(bad, 0) = poison;
         const std::vector<float> got = run(q, k, v, 0, Flush::kBack);

@@ -44,8 +44,8 @@ Routing routing(const lac_variant &v, int i) {
 // The tensors, the lists, and the memory they lie in.
 struct Routed {
     Routed(const lac_variant &v, const Routing &r, int threads)
-        : q(r.problem, r.problem.heads, r.problem.q_tokens, r.problem.head_dim),
-          k(r.problem, r.problem.kv_heads, r.problem.k_tokens, r.problem.head_dim) {
+        : q(r.problem, v.type, r.problem.heads, r.problem.q_tokens, r.problem.head_dim),
+          k(r.problem, v.key_type, r.problem.kv_heads, r.problem.k_tokens, r.problem.head_dim) {
         const Problem &p = r.problem;
         q.fill(p.seed + 1, 1);
         k.fill(p.seed + 2, 1);
@@ -203,10 +203,10 @@ TEST_P(EveryRouter, ListsAreValidWhateverTheNumbers) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, EveryRouter, testing::ValuesIn(kernels()), router_name);
+INSTANTIATE_TEST_SUITE_P(All, EveryRouter, testing::ValuesIn(kernels(true)), router_name);
 
 TEST(Route, ChecksItsTensors) {
-    const lac_kernel kernel = kernels().front();
+    const lac_kernel kernel = kernels(true).front();
     const Routing r = routing(*kernel.variant, 1);
     Routed t(*kernel.variant, r, 1);
     ASSERT_EQ(t.run(), LAC_OK);
@@ -239,7 +239,7 @@ TEST(Route, ChecksItsTensors) {
 }
 
 TEST(Route, ChecksItsOtherArguments) {
-    const lac_kernel kernel = kernels().front();
+    const lac_kernel kernel = kernels(true).front();
     const Routing r = routing(*kernel.variant, 1);
     const Routed t(*kernel.variant, r, 1);
     const lac_pattern pattern = lac::pattern("window:9");

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <set>
+#include <tuple>
 
 #include "tests/harness.h"
 
@@ -10,13 +11,15 @@ namespace lacuna {
 
 constexpr double kEpsilon = 1.1920929e-7;
 
-// Head sizes and tiers: kernels that differ in pattern or V alone share these functions.
-inline std::vector<lac_kernel> kernels() {
+// Types, head sizes and tiers: kernels that differ in pattern or V alone share these functions.
+inline std::vector<lac_kernel> kernels(bool of_all_types) {
     std::vector<lac_kernel> all;
-    std::set<int> head_dims;
+    std::set<std::tuple<int, int, int>> seen;
     for (int i = 0; i < lac_kernels.kernel_count; i++) {
         const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (!head_dims.insert(e.head_dim).second) continue;
+        const bool f32 = e.type == LAC_F32 && e.key_type == LAC_F32;
+        if ((!f32 && !of_all_types) || !seen.insert({e.head_dim, e.type, e.key_type}).second)
+            continue;
         for (const std::string &tier : runnable_tiers()) all.push_back(find_kernel(e, tier));
     }
     return all;
@@ -29,7 +32,9 @@ protected:
 };
 
 inline std::string router_name(const testing::TestParamInfo<lac_kernel> &info) {
-    return "d" + std::to_string(info.param.variant->head_dim) + "_" + info.param.variant->tier;
+    const lac_variant &v = *info.param.variant;
+    return "types" + std::to_string(v.type) + std::to_string(v.key_type) + "_d" +
+           std::to_string(v.head_dim) + "_" + v.tier;
 }
 
 }  // namespace lacuna

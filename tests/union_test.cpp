@@ -74,8 +74,7 @@ Problem any_problem(const lac_kernel_entry &entry) {
         p.kv_heads = *rc::gen::inRange(1, 4);
         p.heads = p.kv_heads * *rc::gen::element(1, 1, 2, 3, 4, 7, 16);
     }
-    p.head_dim = entry.head_dim;
-    p.value_dim = entry.value_dim;
+    fit(p, entry);
     p.order = static_cast<Order>(*rc::gen::inRange(0, 4));
     p.flush = *rc::gen::element(Flush::kFront, Flush::kBack);
     p.softcap = *rc::gen::element(0.0f, 0.0f, 2.0f, 30.0f);
@@ -152,8 +151,7 @@ TEST(Union, LongRowsAgreeWithTheOracle) {
             Problem p;
             p.pattern = patterns[next++ % std::size(patterns)];
             p.heads = 3;
-            p.head_dim = entry.head_dim;
-            p.value_dim = entry.value_dim;
+            fit(p, entry);
             p.k_tokens = 12000;
             p.q_tokens = 9;
             EXPECT_EQ(fault_of(find_kernel(entry, tier), p), "") << tier << " " << p.describe();

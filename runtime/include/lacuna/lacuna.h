@@ -59,7 +59,11 @@ typedef enum lac_status {
 /* One sentence for a status; never null. */
 const char *lac_status_message(lac_status status);
 
-typedef enum lac_type { LAC_F32 = 1 } lac_type;
+/* Element types: IEEE binary32 and binary16, and bfloat16, the upper half of a binary32. Numbers
+ * are added and multiplied in f32 whatever they are stored as. */
+typedef enum lac_type { LAC_F32 = 1, LAC_F16 = 2, LAC_BF16 = 3 } lac_type;
+
+size_t lac_type_bytes(lac_type type); /* of an element; 0 for what is no type */
 
 /* ---- patterns ------------------------------------------------------------------------------ */
 
@@ -105,10 +109,11 @@ typedef struct lac_cache lac_cache;     /* lacuna/cache.h */
 
 typedef struct lac_request {
     uint32_t size; /* sizeof(lac_request) */
-    lac_type type; /* of Q, K, V and the output */
+    lac_type type; /* of Q and the output; 0: LAC_F32 */
     int32_t head_dim;
-    int32_t value_dim;          /* 0: head_dim */
-    const lac_pattern *pattern; /* prefer a kernel compiled for it; null: one for any pattern */
+    int32_t value_dim;             /* 0: head_dim */
+    const lac_pattern *pattern;    /* prefer a kernel compiled for it; null: one for any pattern */
+    lac_type key_type, value_type; /* of K and V; 0: as `type` */
 } lac_request;
 
 /* A kernel resolved for this CPU. */
@@ -124,7 +129,8 @@ typedef struct lac_kernel {
  * LAC_NO_TIER. */
 lac_status lac_kernel_find(const lac_bundle *bundle, const lac_request *request,
                            lac_kernel *kernel);
-const char *lac_kernel_name(const lac_kernel *kernel); /* "lac_attention_f32_d64" */
+/* "lac_attention_f32_d64", "lac_attention_f32_kvf16_d64": docs/types.md */
+const char *lac_kernel_name(const lac_kernel *kernel);
 const char *lac_kernel_tier(const lac_kernel *kernel); /* "avx2" */
 int32_t lac_bundle_kernel_count(const lac_bundle *bundle);
 const char *lac_bundle_kernel_name(const lac_bundle *bundle, int32_t index);

@@ -48,11 +48,15 @@ inline lac_pattern pattern(const std::string &text) {
 }
 
 // C-ordered [batch, heads, tokens, features].
+inline lac_tensor tensor(lac_type type, void *data, int32_t batch, int32_t heads, int32_t tokens,
+                         int32_t features) {
+    const int64_t row = features * static_cast<int64_t>(lac_type_bytes(type)), head = row * tokens;
+    return {sizeof(lac_tensor), type,         data, batch, heads, tokens,
+            features,           head * heads, head, row};
+}
 inline lac_tensor tensor(float *data, int32_t batch, int32_t heads, int32_t tokens,
                          int32_t features) {
-    const int64_t row = features * static_cast<int64_t>(sizeof(float)), head = row * tokens;
-    return {sizeof(lac_tensor), LAC_F32,      data, batch, heads, tokens,
-            features,           head * heads, head, row};
+    return tensor(LAC_F32, data, batch, heads, tokens, features);
 }
 
 // Threads that sleep between calls.

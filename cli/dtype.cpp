@@ -1,0 +1,57 @@
+#include "cli/dtype.h"
+
+#include "cli/errors.h"
+
+namespace lacuna {
+
+namespace {
+
+struct Named {
+    lac_type type;
+    const char *name, *halide, *constant;
+};
+constexpr Named kNamed[] = {{LAC_F32, "f32", "float32", "LAC_F32"},
+                            {LAC_F16, "f16", "float16", "LAC_F16"},
+                            {LAC_BF16, "bf16", "bfloat16", "LAC_BF16"}};
+
+const Named &row_of(lac_type type) {
+    for (const Named &row : kNamed)
+        if (row.type == type) return row;
+    throw Failure(kInternal, "no such element type: " + std::to_string(type));
+}
+
+lac_type dtype_of(const std::string &name, const std::string &where, const std::string &all) {
+    for (const Named &row : kNamed)
+        if (row.name == name) return row.type;
+    const std::string pair = all == name ? "" : " in '" + all + "'";
+    throw bad_input(where + ": dtype '" + name + "'" + pair + ", expected f32, f16 or bf16");
+}
+
+}  // namespace
+
+const char *dtype_name(lac_type type) { return row_of(type).name; }
+const char *halide_type_name(lac_type type) { return row_of(type).halide; }
+const char *lac_type_name(lac_type type) { return row_of(type).constant; }
+
+std::string Dtypes::name() const {
+    const std::string text = dtype_name(q);
+    if (k == v) return k == q ? text : text + "_kv" + dtype_name(k);
+    return text + (k == q ? "" : std::string("_k") + dtype_name(k)) +
+           (v == q ? "" : std::string("_v") + dtype_name(v));
+}
+
+std::string Dtypes::kv_name() const {
+    return k == v ? dtype_name(k) : std::string(dtype_name(k)) + "," + dtype_name(v);
+}
+
+Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const std::string &where,
+                   const std::string &kv_where) {
+    const lac_type q = dtype_of(dtype, where, dtype);
+    if (kv_dtype.empty()) return {q, q, q};
+    const size_t comma = kv_dtype.find(',');
+    const lac_type k = dtype_of(kv_dtype.substr(0, comma), kv_where, kv_dtype);
+    if (comma == std::string::npos) return {q, k, k};
+    return {q, k, dtype_of(kv_dtype.substr(comma + 1), kv_where, kv_dtype)};
+}
+
+}  // namespace lacuna

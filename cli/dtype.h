@@ -1,0 +1,29 @@
+// Element types by name.
+#pragma once
+#include <string>
+
+#include "runtime/include/lacuna/lacuna.h"
+
+namespace lacuna {
+
+// Of a kernel's tensors.
+struct Dtypes {
+    lac_type q = LAC_F32;  // and of the output
+    lac_type k = LAC_F32, v = LAC_F32;
+
+    // As kernels are named: Q's type, then K's and V's where they are not Q's. "f32", "bf16",
+    // "f32_kvf16", "f32_kf16", "f32_vbf16", "f32_kf16_vbf16"
+    std::string name() const;
+    std::string kv_name() const;  // "f16", or "f16,bf16" of K and V
+};
+
+const char *dtype_name(lac_type type);        // "f16"
+const char *halide_type_name(lac_type type);  // "float16"
+const char *lac_type_name(lac_type type);     // "LAC_F16"
+
+// Reads "f16", and for K and V "f16", "f16,bf16" or "" (as dtype). Messages begin with the places
+// that are given, such as "--dtype" and "--kv-dtype".
+Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const std::string &where,
+                   const std::string &kv_where);
+
+}  // namespace lacuna

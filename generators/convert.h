@@ -1,0 +1,32 @@
+// convert: between f32 and the 16-bit element types, to nearest even as IEEE
+// 754 has it. Denormals are kept, what lies past f16's range becomes an
+// infinity and NaN stays NaN.
+//
+// Halide has these casts too, but without F16C it narrows some NaN to Inf, and
+// warns at each use.
+#pragma once
+#include "Halide.h"
+
+namespace lacuna {
+
+constexpr int32_t kF16InfinityBits = 0x7c00, kBf16InfinityBits = 0x7f80;
+
+// 16-bit elements are moved and written as their bits, in uint16: whatever
+// handled them as floats might quiet a NaN.
+class Converter {
+public:
+    explicit Converter(bool f16c) : f16c_(f16c) {}  // the instructions, else integers: same values
+
+    Halide::Expr widened(const Halide::Expr &x) const;  // of any element type, to f32
+    Halide::Func widened(const Halide::Func &f) const;
+    // f32 to the bits of another type; f32 stays f32.
+    Halide::Expr narrowed(const Halide::Expr &x, const Halide::Type &type) const;
+    // The elements of f as `type` stores them: a copy where they are of this type
+    // already.
+    Halide::Func stored(const Halide::Func &f, const Halide::Type &type) const;
+
+private:
+    bool f16c_;
+};
+
+}  // namespace lacuna
