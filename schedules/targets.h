@@ -14,7 +14,7 @@ struct Tier {
     const char *name;
     std::vector<Halide::Target::Feature> features;
     uint32_t cpu_features;  // bits of runtime/cpu.h that must all be present
-    const char *shares;     // f32 code is that of this tier; null: its own
+    const char *shares;     // its code is that of this tier; null: its own
     const Schedule *schedule;
     Format format;
     Tile tile;

@@ -171,6 +171,17 @@ only_libc() {
     [[ -s undefined ]] || { echo "nm found nothing"; return 1; }
     ! grep -vxF "$(tr ' ' '\n' <<<"$libc")" undefined
 }
+# Every conversion between types, on tiers with F16C and without.
+types_need_only_libc() {
+    cat >types.json <<'JSON'
+{"kernels": [{"dtype": "f32", "kv_dtype": "f16,bf16", "head_dim": 16},
+             {"dtype": "f16", "kv_dtype": "bf16,f32", "head_dim": 16},
+             {"dtype": "bf16", "kv_dtype": "f32,f16", "head_dim": 16}]}
+JSON
+    generate --spec types.json --tiers avx2,sse41,generic --name types -o types &&
+        nm types/lib/libtypes.a | grep -q types_pack_keys_f32_f16_d16_sse41 &&
+        only_libc types/lib/libtypes.a
+}
 # Names are the bundle's own, the runtime's C++, or declared in a public header.
 own_names() {
     nm --extern-only --defined-only --format=posix alpha/lib/libalpha.a | awk 'NF > 1 {print $1}' |
@@ -251,6 +262,7 @@ check "pkg-config --static" pkg_config_package
 check "two bundles in one program" two_bundles
 check "all kernels with --whole-archive" whole_archive
 check "only libc is undefined" only_libc all/lib/liblac.a
+check "only libc is undefined, whatever the types" types_need_only_libc
 check "every external name is the bundle's" own_names
 check "no build path in the library" no_paths
 check "20 kills never leave half a bundle" kills

@@ -24,6 +24,43 @@ TEST(Spec, MultipliesHeadSizes) {
                      "lac_attention_window_8_f32_d64"}));
 }
 
+TEST(Spec, NamesTypesWhereTheyAreNotQs) {
+    const std::pair<const char *, const char *> rows[] = {
+        {R"("dtype": "f16")", "f16"},
+        {R"("dtype": "bf16", "kv_dtype": "bf16")", "bf16"},
+        {R"("kv_dtype": "f16")", "f32_kvf16"},
+        {R"("kv_dtype": "bf16,bf16")", "f32_kvbf16"},
+        {R"("kv_dtype": "f16,bf16")", "f32_kf16_vbf16"},
+        {R"("dtype": "f16", "kv_dtype": "f16,f32")", "f16_vf32"},
+        {R"("dtype": "f16", "kv_dtype": "bf16,f16")", "f16_kbf16"}};
+    for (const auto &[types, name] : rows)
+        EXPECT_EQ(names_of("{" + std::string(types) + R"(, "head_dim": 64})"),
+                  Names{std::string("lac_attention_") + name + "_d64"});
+    // The same kernel, spelt twice.
+    EXPECT_THROW(names_of(R"({"kv_dtype": "f16", "head_dim": 8},
+                             {"kv_dtype": "f16,f16", "head_dim": 8})"),
+                 Failure);
+}
+
+TEST(Spec, RefusesOtherTypesByNameAndPlace) {
+    const auto refusal = [](const std::string &types) {
+        try {
+            names_of("{" + types + R"(, "head_dim": 64})");
+        } catch (const Failure &failure) {
+            return std::string(failure.what());
+        }
+        return std::string();
+    };
+    EXPECT_EQ(refusal(R"("dtype": "f64")"),
+              "s.json: kernels[0].dtype: dtype 'f64', expected f32, f16 or bf16");
+    EXPECT_EQ(refusal(R"("kv_dtype": "f16,int8")"),
+              "s.json: kernels[0].kv_dtype: dtype 'int8' in 'f16,int8', expected f32, f16 or bf16");
+    for (const char *types :
+         {R"("kv_dtype": ",")", R"("kv_dtype": "f16,")", R"("dtype": "")",
+          R"("kv_dtype": "f16,f16,f16")", R"("dtype": 16)", R"("dtype": "F16")"})
+        EXPECT_NE(refusal(types), "") << types;
+}
+
 TEST(Spec, PatternsThatTakeMaskWordsShareTheKernelForAny) {
     const Names any{"lac_attention_f32_d64"};
     EXPECT_EQ(names_of(R"({"head_dim": 64}, {"head_dim": 64, "pattern": "bigbird:8,3,1,1"})"), any);
