@@ -36,8 +36,10 @@ private:
 // Compiles through the cache; `name` is the source's name in the tree.
 fs::path object_of(const Platform &platform, const SourceTree &tree, const std::string &name,
                    const std::string &description) {
+    std::string options;
+    for (const std::string &option : compile_options(platform)) options += option + " ";
     const fs::path object =
-        cached_object("source " + name + " " + platform.clang_triple + " " + description);
+        cached_object("source " + name + " " + platform.clang_triple + " " + options + description);
     if (fs::exists(object)) return object;
     const fs::path fresh = object.string() + "." + std::to_string(getpid());
     compile_source(platform, tree.root() / name, tree.root(), fresh);

@@ -56,13 +56,21 @@ void check(const Finished &finished, const std::string &what) {
 std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
 std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", "llvm-ar"}); }
 
+std::vector<std::string> compile_options(const Platform &platform) {
+    std::vector<std::string> options(std::begin(kCompileOptions), std::end(kCompileOptions));
+    if (platform.halide_os != Halide::Target::Windows) options.emplace_back("-fPIC");
+    // Else atomic additions become calls into the compiler's library.
+    if (platform.clang_triple == std::string("aarch64-unknown-linux-gnu"))
+        options.emplace_back("-mno-outline-atomics");
+    return options;
+}
+
 void compile_source(const Platform &platform, const fs::path &source, const fs::path &include,
                     const fs::path &object) {
     const std::string root = include.string();
     std::vector<std::string> command{clang_program(),
                                      std::string("--target=") + platform.clang_triple};
-    command.insert(command.end(), std::begin(kCompileOptions), std::end(kCompileOptions));
-    if (platform.halide_os != Halide::Target::Windows) command.emplace_back("-fPIC");
+    for (const std::string &option : compile_options(platform)) command.push_back(option);
     for (const std::string &option :
          {"-ffile-prefix-map=" + root + "=.", "-I" + root, "-I" + root + "/runtime/include",
           std::string("-c"), source.string(), std::string("-o"), object.string()})

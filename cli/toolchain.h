@@ -12,6 +12,8 @@ namespace lacuna {
 std::string clang_program();    // $LACUNA_CLANG, else clang++-19, else clang++
 std::string archive_program();  // $LACUNA_AR, else llvm-ar-19, else llvm-ar
 
+// How the runtime's sources are compiled, but for paths: the object hangs on it.
+std::vector<std::string> compile_options(const Platform &platform);
 // Compiles a C++ source for the platform; `include` holds the embedded headers.
 void compile_source(const Platform &platform, const std::filesystem::path &source,
                     const std::filesystem::path &include, const std::filesystem::path &object);

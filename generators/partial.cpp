@@ -11,9 +11,10 @@ namespace {
 void define_score(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
+    s.query(s.d, r, i) = in.queries(s.d, r, tile);
     s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
     const auto product = [&](const Expr &d) {
-        return in.queries(d, r, tile) * in.key(ki, d, kj, i);
+        return s.query(d, r, i) * in.key(ki, d, kj, i);
     };
     s.dot(ki, kj, r, i) = 0.0f;
     if (in.dot_lanes == 1) {
@@ -92,6 +93,7 @@ void partial(PartialStages &s, const PartialInputs &in, int head_dim, int value_
     s.softcap_off = in.softcap == 0.0f;
     s.finite_scores = !in.careful_scores;
     s.finite_values = !in.careful_values;
+    s.query = Func("query");
     s.dot = Func("dot");
     s.score = Func("score");
     s.lane_max = Func("lane_max");

@@ -34,6 +34,7 @@ struct PackValuesStages {
 
 // Scores, softmax numerators and their product with V, for a batch of items.
 struct PartialStages {
+    Halide::Func query;     // (d, r, i), a tile's rows of Q
     Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
     Halide::Func dot;       // Q·K, one register block
     Halide::Func score;     // dot, then softcap (update 0), then the keep test (update 1)

@@ -34,6 +34,12 @@ uint32_t cpu_features() {
 
 }  // namespace lacuna
 
+#elif defined(__aarch64__)
+
+namespace lacuna {
+uint32_t cpu_features() { return kCpuNeon; }  // part of the architecture
+}  // namespace lacuna
+
 #else
 
 namespace lacuna {

@@ -9,6 +9,7 @@ enum CpuFeature : uint32_t {
     kCpuAvx2 = 1u << 1,    // with FMA and F16C, and the OS saves the registers
     kCpuAvx512 = 1u << 2,  // F, CD, BW, DQ, VL, and the OS saves the registers
     kCpuAvx512Vnni = 1u << 3,
+    kCpuNeon = 1u << 4,
 };
 
 // What this CPU has; 0 where it cannot be asked.

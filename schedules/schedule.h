@@ -18,6 +18,7 @@ struct Schedule {
 };
 
 extern const Schedule kGenericSchedule;  // slow, always right
-extern const Schedule kX86Schedule;
+extern const Schedule kVectorSchedule;   // x86-64 from SSE4.1 to AVX-512
+extern const Schedule kArmSchedule;      // NEON
 
 }  // namespace lacuna

@@ -22,7 +22,7 @@ const std::vector<Tier> kX86Tiers = {
       Target::AVX512_Skylake, Target::AVX512_Cannonlake},
      kCpuSse41 | kCpuAvx2 | kCpuAvx512 | kCpuAvx512Vnni,
      "avx512",
-     &kX86Schedule,
+     &kVectorSchedule,
      kAvx512Format,
      kAvx512Tile,
      kAvx512Few,
@@ -32,7 +32,7 @@ const std::vector<Tier> kX86Tiers = {
       Target::AVX512_Skylake},
      kCpuSse41 | kCpuAvx2 | kCpuAvx512,
      nullptr,
-     &kX86Schedule,
+     &kVectorSchedule,
      kAvx512Format,
      kAvx512Tile,
      kAvx512Few,
@@ -41,7 +41,7 @@ const std::vector<Tier> kX86Tiers = {
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C},
      kCpuSse41 | kCpuAvx2,
      nullptr,
-     &kX86Schedule,
+     &kVectorSchedule,
      kAvx2Format,
      kAvx2Tile,
      kAvx2Few,
@@ -51,7 +51,7 @@ const std::vector<Tier> kX86Tiers = {
      {Target::SSE41},
      kCpuSse41,
      nullptr,
-     &kX86Schedule,
+     &kVectorSchedule,
      {8, 31, 8, 4, 300},
      {16, 4, 4, 1, 1, 1},
      {4, 4, 4, 1, 1, 1},
@@ -61,7 +61,7 @@ const std::vector<Tier> kX86Tiers = {
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C, Target::ASAN},
      kCpuSse41 | kCpuAvx2,
      nullptr,
-     &kX86Schedule,
+     &kVectorSchedule,
      kAvx2Format,
      kAvx2Tile,
      kAvx2Few,
@@ -79,6 +79,19 @@ const std::vector<Tier> kX86Tiers = {
      true},
 };
 
+// A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
+const std::vector<Tier> kArm64Tiers = {
+    {"neon",
+     {},
+     kCpuNeon,
+     nullptr,
+     &kArmSchedule,
+     {8, 31, 8, 4, 300},
+     {16, 8, 4, 4, 4, 2},
+     {4, 4, 4, 4, 4, 2},
+     {1, 1, 1, 4, 4, 4}},
+};
+
 const std::vector<Platform> kPlatforms = {
     {"x86_64", "linux", Target::X86, 64, Target::Linux, "x86_64-unknown-linux-gnu", "gnu",
      "x86_64-unknown-linux-gnu, x86_64-linux-musl", &kX86Tiers},
@@ -88,12 +101,20 @@ const std::vector<Platform> kPlatforms = {
      "x86_64-apple-macos, x86_64-apple-darwin", &kX86Tiers},
     {"x86_64", "windows", Target::X86, 64, Target::Windows, "x86_64-pc-windows-msvc", "coff",
      "x86_64-pc-windows-msvc", &kX86Tiers},
+    {"aarch64", "linux", Target::ARM, 64, Target::Linux, "aarch64-unknown-linux-gnu", "gnu",
+     "aarch64-linux-gnu, aarch64-unknown-linux-musl", &kArm64Tiers},
+    {"aarch64", "android", Target::ARM, 64, Target::Android, "aarch64-linux-android", "gnu",
+     "aarch64-linux-android", &kArm64Tiers},
+    {"aarch64", "ios", Target::ARM, 64, Target::IOS, "arm64-apple-ios13", "darwin",
+     "arm64-apple-ios", &kArm64Tiers},
+    {"aarch64", "macos", Target::ARM, 64, Target::OSX, "arm64-apple-macos11", "darwin",
+     "arm64-apple-macos, arm64-apple-darwin", &kArm64Tiers},
 };
 
 // Other spellings in triples.
 const struct {
     const char *written, *means;
-} kAliases[] = {{"amd64", "x86_64"}, {"darwin", "macos"}};
+} kAliases[] = {{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"darwin", "macos"}};
 
 bool has(const std::string &text, const std::string &part) {
     return text.find(part) != std::string::npos;

@@ -161,12 +161,28 @@ whole_archive() {
         ./whole_archive "$pattern" q.npy k.npy v.npy
 }
 
+# emulated TRIPLE COMPILER EMULATOR…: the C example on another machine, on few tokens.
+emulated() {
+    local triple=$1 compiler=$2
+    shift 2
+    generate --target "$triple" --spec spec.json -o "$triple" &&
+        "$root/.venv/bin/python" - <<'PY' &&
+import numpy
+random = numpy.random.default_rng(1)
+for name, heads in (("q", 8), ("k", 2), ("v", 2)):
+    numpy.save("few_" + name, random.standard_normal((heads, 200, 64)).astype("float32"))
+PY
+        "$compiler" -std=c99 "${strict[@]}" -I "$triple/include" "$root/examples/attention.c" \
+            -o "attention_$triple" -L "$triple/lib" -llac -lm -pthread -static &&
+        "$@" "./attention_$triple" "$pattern" few_q.npy few_k.npy few_v.npy
+}
+
 libc='getenv memcmp memcpy memmove memset sched_yield
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_wait pthread_create
 pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock'
-# nothing_undefined LIBRARY: nothing but the above stays undefined once all members are linked.
+# only_libc LIBRARY [COMPILER]: nothing but the above stays undefined once all members are linked.
 only_libc() {
-    cc -r -nostdlib -Wl,--whole-archive "$1" -o linked.o || return 1
+    "${2:-cc}" -r -nostdlib -Wl,--whole-archive "$1" -o linked.o || return 1
     nm --undefined-only linked.o | awk '{print $2}' | sort -u >undefined
     [[ -s undefined ]] || { echo "nm found nothing"; return 1; }
     ! grep -vxF "$(tr ' ' '\n' <<<"$libc")" undefined
@@ -263,6 +279,10 @@ check "two bundles in one program" two_bundles
 check "all kernels with --whole-archive" whole_archive
 check "only libc is undefined" only_libc all/lib/liblac.a
 check "only libc is undefined, whatever the types" types_need_only_libc
+check "examples/attention.c on arm-64, emulated" \
+    emulated aarch64-linux-gnu aarch64-linux-gnu-gcc qemu-aarch64 -cpu cortex-a53
+check "only libc is undefined on arm-64" \
+    only_libc aarch64-linux-gnu/lib/liblac.a aarch64-linux-gnu-gcc
 check "every external name is the bundle's" own_names
 check "no build path in the library" no_paths
 check "20 kills never leave half a bundle" kills

@@ -1,11 +1,10 @@
-// x86-64 from SSE4.1 to AVX-512.
-#include "schedules/schedule.h"
+#include "schedules/vectors.h"
 
 namespace lacuna {
 
 using namespace Halide;
 
-namespace {
+namespace vectors {
 
 void queries(PackQueriesStages &s, const Tile &, int lanes) {
     s.packed.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
@@ -40,7 +39,6 @@ void values(PackValuesStages &s, const Tile &, int lanes) {
     s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
 }
 
-// Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.
 int planes_at_once(const PartialStages &s, const Tile &tile) {
     const int planes = padded_features(s.value_dim, s.format) / s.format.plane;
     int most = tile.value_planes;
@@ -48,7 +46,6 @@ int planes_at_once(const PartialStages &s, const Tile &tile) {
     return most;
 }
 
-// A vector of scores: nothing is summed across its lanes.
 void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
     s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
     s.dot.update()
@@ -58,6 +55,8 @@ void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int
         .unroll(s.r)
         .unroll(s.features, tile.score_unroll);
 }
+
+namespace {
 
 // One score after the other, all of an item's before the first is used as part of a vector.
 void dots_by_key(PartialStages &s, int lanes) {
@@ -109,7 +108,9 @@ void products_by_panel(PartialStages &s, const Var &block, int lanes) {
         .specialize(s.finite_values);
 }
 
-void products(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
+}  // namespace
+
+void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
     if (tile.streams) return products_by_panel(s, block, lanes);
     Var in_block("in_block");
     const int planes = planes_at_once(s, tile);
@@ -126,6 +127,9 @@ void products(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
         .unroll(s.x)
         .unroll(s.plane)
         .unroll(s.r);
+}
+
+void products(PartialStages &s, const Tile &tile, int lanes) {
     s.product.update()
         .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
         .vectorize(s.x, lanes)
@@ -139,7 +143,7 @@ void products(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
 // The scores of all rows of a tile are computed panel by panel, so that a K panel is read from L2
 // once and from L1 for the tile's other rows. Softmax and P·V then run over a few rows at a time:
 // their weights stay in L1 beside one plane of V.
-void partial(PartialStages &s, const Tile &tile, int lanes) {
+void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks) {
     Var row_block("row_block"), row("row");
     const int slots = s.format.chunk + 1;  // one more than used: rows shift by a panel in the sets
     s.out.split(s.r, row_block, row, tile.value_rows)
@@ -159,17 +163,18 @@ void partial(PartialStages &s, const Tile &tile, int lanes) {
     if (s.lane_dot.defined())
         dots_by_key(s, lanes);
     else
-        dots_by_panel(s, row_block, tile, lanes);
+        blocks.dots(s, row_block, tile, lanes);
 
     softmax(s, row_block, lanes);
-    products(s, row_block, tile, lanes);
+    attended(s, row_block, tile, lanes);
+    blocks.products(s, tile, lanes);
 }
 
 // A panel's rows of K are read along features and written key by key: the compiler transposes 4 by
 // 4 in registers. Through a square of rows, as in `keys`, it chains a permutation a key instead:
 // gather 0.59 of the peak, not 0.67 (listed_bench, avx512, D=64).
-void gather(GatherStages &s, const Tile &tile, int lanes) {
-    partial(s, tile, lanes);
+void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks) {
+    partial(s, tile, lanes, blocks);
     if (!s.panels.defined()) return;
     Var block("block"), feature("feature");
     s.panels.compute_at(s.score, s.kj)
@@ -286,8 +291,23 @@ void route(RouteStages &s, const Tile &tile, int lanes) {
     s.out.update().specialize(s.mean);
 }
 
+}  // namespace vectors
+
+namespace {
+
+constexpr vectors::Blocks kBlocks{vectors::dots_by_panel, vectors::products};
+
+void partial(PartialStages &s, const Tile &tile, int lanes) {
+    vectors::partial(s, tile, lanes, kBlocks);
+}
+void gather(GatherStages &s, const Tile &tile, int lanes) {
+    vectors::gather(s, tile, lanes, kBlocks);
+}
+
 }  // namespace
 
-const Schedule kX86Schedule{queries, keys, values, partial, gather, pairs, merge, summarise, route};
+const Schedule kVectorSchedule{
+    vectors::queries, vectors::keys,  vectors::values,    partial,       gather,
+    vectors::pairs,   vectors::merge, vectors::summarise, vectors::route};
 
 }  // namespace lacuna

@@ -1,0 +1,48 @@
+# lacuna_emulated_tests(arch TRIPLE t COMPILER prefix EMULATOR program CPU cpu): builds cross/ for
+# the triple and adds a CTest entry a test, run by the emulator as that CPU.
+include(ExternalProject)
+set(cross_tests kernel gather pairs determinism cache run_time_lists list_cuts)
+# Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
+set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
+
+function(lacuna_emulated_tests arch)
+  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU" "" ${ARGN})
+  find_program(LACUNA_${arch}_CXX ${ARG_COMPILER}-g++)
+  find_program(LACUNA_${arch}_EMULATOR ${ARG_EMULATOR})
+  if(NOT LACUNA_${arch}_CXX OR NOT LACUNA_${arch}_EMULATOR)
+    add_test(NAME ${arch} COMMAND ${CMAKE_COMMAND} -E echo
+                                  "needs ${ARG_COMPILER}-g++ and ${ARG_EMULATOR}")
+    set_tests_properties(${arch} PROPERTIES SKIP_REGULAR_EXPRESSION "needs ${ARG_COMPILER}")
+    return()
+  endif()
+  set(dir ${CMAKE_CURRENT_BINARY_DIR}/${arch})
+  ExternalProject_Add(
+    cross_${arch}
+    SOURCE_DIR ${CMAKE_CURRENT_SOURCE_DIR}/cross
+    BINARY_DIR ${dir}
+    PREFIX ${dir}/external
+    CMAKE_GENERATOR Ninja
+    CMAKE_CACHE_ARGS
+      -DCMAKE_BUILD_TYPE:STRING=Release
+      -DCMAKE_SYSTEM_NAME:STRING=Linux
+      -DCMAKE_SYSTEM_PROCESSOR:STRING=${arch}
+      -DCMAKE_C_COMPILER:STRING=${ARG_COMPILER}-gcc
+      -DCMAKE_CXX_COMPILER:STRING=${ARG_COMPILER}-g++
+      -DLACUNA_TRIPLE:STRING=${ARG_TRIPLE}
+      -DLACUNA_PROGRAM:FILEPATH=$<TARGET_FILE:lacuna>
+      -DLACUNA_CROSS_TESTS:STRING=${cross_tests}
+    BUILD_ALWAYS TRUE # Ninja looks at the sources
+    USES_TERMINAL_BUILD TRUE
+    INSTALL_COMMAND ""
+    DEPENDS lacuna)
+  foreach(name IN LISTS cross_tests)
+    set(command ${LACUNA_${arch}_EMULATOR} -cpu ${ARG_CPU} -L /usr/${ARG_COMPILER} ${dir}/bin/${name}_test)
+    if(cross_${name}_filter)
+      list(APPEND command --gtest_filter=${cross_${name}_filter})
+    endif()
+    add_test(NAME ${arch}_${name} COMMAND ${command})
+  endforeach()
+endfunction()
+
+lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gnu
+                      EMULATOR qemu-aarch64 CPU cortex-a53)
