@@ -1,6 +1,8 @@
-// Asks the CPU and, for registers the operating system must save, the control register. Unknown
-// means absent.
+// x86-64: asks the CPU and, for registers the operating system must save, the control register.
+// ARM: what the operating system says of the CPU. Unknown means absent.
 #include "runtime/cpu.h"
+
+#include "runtime/os.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>
@@ -38,6 +40,15 @@ uint32_t cpu_features() {
 
 namespace lacuna {
 uint32_t cpu_features() { return kCpuNeon; }  // part of the architecture
+}  // namespace lacuna
+
+#elif defined(__arm__) && defined(__linux__)
+
+namespace lacuna {
+uint32_t cpu_features() {
+    constexpr unsigned long kNeon = 1u << 12;
+    return (hardware_bits() & kNeon) ? kCpuNeon : 0u;
+}
 }  // namespace lacuna
 
 #else

@@ -17,6 +17,11 @@ inline void pause() {
 }
 const char *environment(const char *name);
 
+#if defined(__linux__) && defined(__arm__)
+// The kernel's HWCAP word: what the CPU has.
+unsigned long hardware_bits();
+#endif
+
 // Storage of at least the system's own size, at one address for its whole life.
 struct alignas(16) Mutex {
     unsigned char storage[96];

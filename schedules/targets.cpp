@@ -92,6 +92,19 @@ const std::vector<Tier> kArm64Tiers = {
      {1, 1, 1, 4, 4, 4}},
 };
 
+// 16 registers, and no fused multiply-add from Halide 21: what holds for sse41 holds here.
+const std::vector<Tier> kArm32Tiers = {
+    {"neon",
+     {},
+     kCpuNeon,
+     nullptr,
+     &kVectorSchedule,
+     {8, 31, 8, 4, 300},
+     {16, 4, 4, 1, 1, 1},
+     {4, 4, 4, 1, 1, 1},
+     {1, 1, 1, 1, 1, 4}},
+};
+
 const std::vector<Platform> kPlatforms = {
     {"x86_64", "linux", Target::X86, 64, Target::Linux, "x86_64-unknown-linux-gnu", "gnu",
      "x86_64-unknown-linux-gnu, x86_64-linux-musl", &kX86Tiers},
@@ -109,12 +122,17 @@ const std::vector<Platform> kPlatforms = {
      "arm64-apple-ios", &kArm64Tiers},
     {"aarch64", "macos", Target::ARM, 64, Target::OSX, "arm64-apple-macos11", "darwin",
      "arm64-apple-macos, arm64-apple-darwin", &kArm64Tiers},
+    {"arm", "linux", Target::ARM, 32, Target::Linux, "armv7-unknown-linux-gnueabihf", "gnu",
+     "arm-linux-gnueabihf, armv7-unknown-linux-gnueabihf", &kArm32Tiers},
+    {"arm", "android", Target::ARM, 32, Target::Android, "armv7a-linux-androideabi", "gnu",
+     "armv7a-linux-androideabi, armv7-linux-androideabi", &kArm32Tiers},
 };
 
 // Other spellings in triples.
 const struct {
     const char *written, *means;
-} kAliases[] = {{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"darwin", "macos"}};
+} kAliases[] = {{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"armv7a", "arm"},
+                {"armv7l", "arm"},   {"armv7", "arm"},     {"darwin", "macos"}};
 
 bool has(const std::string &text, const std::string &part) {
     return text.find(part) != std::string::npos;
@@ -135,6 +153,8 @@ const Platform *find_platform(const std::string &triple) {
     const std::string text = triple == "host" ? "x86_64-unknown-linux-gnu" : normalised(triple);
     const std::string arch = text.substr(0, text.find('-'));
     const bool android = has(text, "android");  // also says linux
+    // Elsewhere floats travel in other registers: arm-linux-gnueabi.
+    if (arch == "arm" && !android && !has(text, "eabihf")) return nullptr;
     for (const Platform &p : kPlatforms)
         if (arch == p.arch && has(text, p.os) && android == (p.os == std::string("android")))
             return &p;

@@ -92,26 +92,17 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
     s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
 }
 
-// All planes of a panel, then the next panel: the sums wait in L1 while V comes from memory.
-void products_by_panel(PartialStages &s, const Var &block, int lanes) {
-    s.product.compute_at(s.out, block)
-        .store_in(MemoryType::Stack)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
-        .unroll(s.r);
-    s.product.update()
-        .reorder(s.x, s.r, s.each_key.x, s.plane, s.each_key.y)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
-        .unroll(s.r)
-        .unroll(s.each_key.x)
-        .specialize(s.finite_values);
-}
-
 }  // namespace
 
 void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
-    if (tile.streams) return products_by_panel(s, block, lanes);
+    if (tile.streams) {
+        s.product.compute_at(s.out, block)
+            .store_in(MemoryType::Stack)
+            .vectorize(s.x, lanes)
+            .unroll(s.x)
+            .unroll(s.r);
+        return;
+    }
     Var in_block("in_block");
     const int planes = planes_at_once(s, tile);
     s.attended.compute_at(s.out, block)
@@ -129,7 +120,19 @@ void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
         .unroll(s.r);
 }
 
+// All planes of a panel, then the next panel: the sums wait in L1 while V comes from memory.
+void products_by_panel(PartialStages &s, int lanes) {
+    s.product.update()
+        .reorder(s.x, s.r, s.each_key.x, s.plane, s.each_key.y)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(s.r)
+        .unroll(s.each_key.x)
+        .specialize(s.finite_values);
+}
+
 void products(PartialStages &s, const Tile &tile, int lanes) {
+    if (tile.streams) return products_by_panel(s, lanes);
     s.product.update()
         .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
         .vectorize(s.x, lanes)

@@ -180,12 +180,15 @@ PY
 libc='getenv memcmp memcpy memmove memset sched_yield
 pthread_cond_broadcast pthread_cond_destroy pthread_cond_init pthread_cond_wait pthread_create
 pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock'
-# only_libc LIBRARY [COMPILER]: nothing but the above stays undefined once all members are linked.
+# 32-bit ARM divides integers in its compiler's library, and has its CPU described.
+arm32='getauxval __aeabi_idiv __aeabi_idivmod __aeabi_ldivmod __aeabi_uidiv __aeabi_uidivmod
+__aeabi_uldivmod'
+# only_libc LIBRARY [COMPILER [MORE]]: nothing but the above stays undefined once all members are linked.
 only_libc() {
     "${2:-cc}" -r -nostdlib -Wl,--whole-archive "$1" -o linked.o || return 1
     nm --undefined-only linked.o | awk '{print $2}' | sort -u >undefined
     [[ -s undefined ]] || { echo "nm found nothing"; return 1; }
-    ! grep -vxF "$(tr ' ' '\n' <<<"$libc")" undefined
+    ! grep -vxF "$(tr ' ' '\n' <<<"$libc ${3:-}" | grep .)" undefined
 }
 # Every conversion between types, on tiers with F16C and without.
 types_need_only_libc() {
@@ -283,6 +286,10 @@ check "examples/attention.c on arm-64, emulated" \
     emulated aarch64-linux-gnu aarch64-linux-gnu-gcc qemu-aarch64 -cpu cortex-a53
 check "only libc is undefined on arm-64" \
     only_libc aarch64-linux-gnu/lib/liblac.a aarch64-linux-gnu-gcc
+check "examples/attention.c on arm-32, emulated" \
+    emulated arm-linux-gnueabihf arm-linux-gnueabihf-gcc qemu-arm -cpu cortex-a9
+check "only libc is undefined on arm-32" \
+    only_libc arm-linux-gnueabihf/lib/liblac.a arm-linux-gnueabihf-gcc "$arm32"
 check "every external name is the bundle's" own_names
 check "no build path in the library" no_paths
 check "20 kills never leave half a bundle" kills

@@ -47,19 +47,20 @@ public:
     std::vector<float> run(bool careful) { return call(careful, nullptr, nullptr); }
     std::vector<float> run_packed(bool careful) {
         const int panels = (kTokens + v_.panel_keys - 1) / v_.panel_keys;
+        // Aligned, as the runtime keeps them: 32-bit ARM faults where they are not.
         const auto memory = [&](int64_t panel_elements, lac_type type) {
-            return std::vector<uint8_t>(size_t(panels * panel_elements * type_bytes(type)));
+            return Guarded(size_t(panels * panel_elements * type_bytes(type)), Flush::kFront);
         };
-        std::vector<uint8_t> keys = memory(int64_t(v_.panel_keys) * v_.head_dim, v_.key_type);
-        std::vector<uint8_t> values =
+        const Guarded keys = memory(int64_t(v_.panel_keys) * v_.head_dim, v_.key_type);
+        const Guarded values =
             memory(int64_t(v_.panel_keys) * v_.plane * v_.value_planes, v_.value_type);
         std::vector<uint8_t> nonfinite(static_cast<size_t>(panels));
         View<2> k_rows = k.view(), v_rows = v.view();
         View<1> flags(nonfinite.data(), Dim{panels, 1});
         const int key_panel = v_.panel_keys * v_.head_dim, value_panel = v_.panel_keys * v_.plane;
-        View<3> packed_keys(Elements{keys.data(), v_.key_type}, Dim{v_.panel_keys, 1},
+        View<3> packed_keys(Elements{keys.bytes(), v_.key_type}, Dim{v_.panel_keys, 1},
                             Dim{v_.head_dim, v_.panel_keys}, Dim{panels, key_panel});
-        View<4> packed_values(Elements{values.data(), v_.value_type}, Dim{v_.plane, 1},
+        View<4> packed_values(Elements{values.bytes(), v_.value_type}, Dim{v_.plane, 1},
                               Dim{v_.panel_keys, v_.plane}, Dim{panels, value_panel},
                               Dim{v_.value_planes, panels * value_panel});
         v_.pack_keys(&k_rows, kTokens, &packed_keys, &flags);

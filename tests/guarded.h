@@ -31,6 +31,7 @@ public:
     Guarded &operator=(const Guarded &) = delete;
 
     void *data() const { return data_; }
+    uint8_t *bytes() const { return data_; }
     float *floats() const { return static_cast<float *>(data()); }
     void make_read_only() const { mprotect(map_ + page_, inner_, PROT_READ); }
 
