@@ -29,25 +29,28 @@ std::string types_initialiser(const Dtypes &dtypes) {
     return text;
 }
 
+// Symbols and what bundle.h calls the types of their functions.
+using Declared = std::map<std::string, std::string>;
+
+void declare(const VariantFunctions &f, Declared &types) {
+    types[f.pack_queries.symbol] = "PackQueriesFn";
+    for (const Function *pack : {&f.pack_keys, &f.pack_values, &f.append_keys, &f.append_values})
+        types[pack->symbol] = "PackFn";
+    types[f.partial.symbol] = types[f.partial_few.symbol] =
+        f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
+    for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
+        if (*gather) types[(*gather)->symbol] = "GatherFn";
+    if (f.pairs) types[f.pairs->symbol] = "PairsFn";
+    types[f.fold.symbol] = "FoldFn";
+    types[f.merge.symbol] = "MergeFn";
+    if (f.summarise) types[f.summarise->symbol] = "SummariseFn";
+    if (f.route) types[f.route->symbol] = "RouteFn";
+}
+
 std::string declarations(const BundleFunctions &functions) {
-    std::map<std::string, std::string> types;
-    for (const auto &kernel : functions) {
-        for (const VariantFunctions &f : kernel) {
-            types[f.pack_queries.symbol] = "PackQueriesFn";
-            for (const Function *pack :
-                 {&f.pack_keys, &f.pack_values, &f.append_keys, &f.append_values})
-                types[pack->symbol] = "PackFn";
-            types[f.partial.symbol] = types[f.partial_few.symbol] =
-                f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
-            for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
-                if (*gather) types[(*gather)->symbol] = "GatherFn";
-            if (f.pairs) types[f.pairs->symbol] = "PairsFn";
-            types[f.fold.symbol] = "FoldFn";
-            types[f.merge.symbol] = "MergeFn";
-            if (f.summarise) types[f.summarise->symbol] = "SummariseFn";
-            if (f.route) types[f.route->symbol] = "RouteFn";
-        }
-    }
+    Declared types;
+    for (const auto &kernel : functions)
+        for (const VariantFunctions &f : kernel) declare(f, types);
     std::string text = "extern \"C\" {\n";
     for (const auto &[symbol, type] : types)
         text += "lacuna::Signature<lacuna::" + type + "> " + symbol + ";\n";

@@ -12,6 +12,8 @@ constexpr int kMantissa = 23,
               kF16Shift = 13;          // bits of f32's; by how many f16's is shorter
 constexpr int32_t kRebias = 127 - 15;  // from f16's exponent to f32's
 
+constexpr int32_t kF16InfinityBits = 0x7c00, kBf16InfinityBits = 0x7f80;
+
 Expr bf16_to_f32(const Expr &bits) { return reinterpret<float>(cast<uint32_t>(bits) << 16); }
 
 // Sign and magnitude move to f32's places, where they are 2^-112 times the number, denormals too:
@@ -55,6 +57,11 @@ Expr f32_to_f16(const Expr &x) {
 Expr bits_of(const Expr &x) { return x.type().bits() == 16 ? reinterpret<uint16_t>(x) : x; }
 
 }  // namespace
+
+int32_t infinity_bits(const Type &type) {
+    if (type == Float(32)) return kInfinityBits;
+    return type == Float(16) ? kF16InfinityBits : kBf16InfinityBits;
+}
 
 Expr Converter::widened(const Expr &x) const {
     if (x.type() == Float(32)) return x;

@@ -9,7 +9,7 @@
 
 namespace lacuna {
 
-constexpr int32_t kF16InfinityBits = 0x7c00, kBf16InfinityBits = 0x7f80;
+int32_t infinity_bits(const Halide::Type &type);
 
 // 16-bit elements are moved and written as their bits, in uint16: whatever
 // handled them as floats might quiet a NaN.

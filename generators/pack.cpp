@@ -10,10 +10,7 @@ using namespace Halide;
 namespace {
 
 Expr flag(const Expr &largest, const Type &type = Float(32)) {
-    const int32_t infinity = type == Float(32)    ? kInfinityBits
-                             : type == BFloat(16) ? kBf16InfinityBits
-                                                  : kF16InfinityBits;
-    return cast<uint8_t>(largest >= infinity);
+    return cast<uint8_t>(largest >= infinity_bits(type));
 }
 // Of an element as it is stored.
 Expr magnitude(const Expr &x) {

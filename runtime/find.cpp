@@ -11,10 +11,14 @@ bool same_text(const char *a, const char *b) {
     return *a == *b;
 }
 
+lac_type type_or(lac_type type, lac_type otherwise) {
+    return type == lac_type{} ? otherwise : type;
+}
+
 bool has_types(const lac_kernel_entry &e, const lac_request &r) {
-    const lac_type type = r.type ? r.type : LAC_F32;
-    return e.type == type && e.key_type == (r.key_type ? r.key_type : type) &&
-           e.value_type == (r.value_type ? r.value_type : type);
+    const lac_type type = type_or(r.type, LAC_F32);
+    return e.type == type && e.key_type == type_or(r.key_type, type) &&
+           e.value_type == type_or(r.value_type, type);
 }
 
 // A kernel compiled for the pattern, else one for any pattern.

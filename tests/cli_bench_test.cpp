@@ -39,14 +39,6 @@ TEST_F(Cli, BenchIsGoogleBenchmarkJson) {
     EXPECT_LT(e["ratio"], 1);
 }
 
-TEST_F(Cli, BenchTakesTypes) {
-    const json e =
-        parsed(std::string(kBench) + "--no-dense --json --kv-dtype f16,bf16")["benchmarks"][0];
-    EXPECT_EQ(e["dtype"], "f32");
-    EXPECT_EQ(e["kv_dtype"], "f16,bf16");
-    EXPECT_NE(e["name"].get<std::string>().find("/dtype:f32_kf16_vbf16/"), std::string::npos);
-}
-
 TEST_F(Cli, BenchMakesLists) {
     const std::string lists =
         "bench --tokens 48 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 1 --json "

@@ -198,26 +198,6 @@ TEST_F(Cli, RunReadsListsOfKeys) {
     }
 }
 
-// Rounded to the types, in files of the type that NumPy has for them.
-TEST_F(Cli, RunTakesTypes) {
-    put_tensors();
-    put("k.npy", npy_bytes(read_npy(at("k.npy")), LAC_F16));
-    const struct {
-        const char *options, *kernel, *descr;
-    } rows[] = {{"--kv-dtype f16", "lac_attention_f32_kvf16_d16", "'<f4'"},
-                {"--dtype f16", "lac_attention_f16_d16", "'<f2'"},
-                {"--dtype bf16 --kv-dtype f16,f32", "lac_attention_bf16_kf16_vf32_d16", "'<f4'"}};
-    for (const auto &row : rows) {
-        const json run = parsed(std::string(kRun) + "--check --json " + row.options);
-        EXPECT_EQ(run["kernel"], row.kernel);
-        EXPECT_EQ(run["agrees"], true) << row.kernel << run["nmse"];
-        std::ifstream file(at("out.npy"), std::ios::binary);
-        std::string header(64, ' ');
-        file.read(header.data(), 64);
-        EXPECT_NE(header.find(row.descr), std::string::npos) << row.kernel;
-    }
-}
-
 TEST_F(Cli, RunTakesThePinnedTier) {
     put_tensors();
     EXPECT_EQ(parsed(std::string(kRun) + "--json", "sse41")["tier"], "sse41");

@@ -198,8 +198,8 @@ types_need_only_libc() {
              {"dtype": "bf16", "kv_dtype": "f32,f16", "head_dim": 16}]}
 JSON
     generate --spec types.json --tiers avx2,sse41,generic --name types -o types &&
-        nm types/lib/libtypes.a | grep -q types_pack_keys_f32_f16_d16_sse41 &&
-        only_libc types/lib/libtypes.a
+        only_libc types/lib/libtypes.a && nm linked.o >names &&
+        grep -q types_pack_keys_f32_f16_d16_sse41 names
 }
 # Names are the bundle's own, the runtime's C++, or declared in a public header.
 own_names() {

@@ -29,7 +29,7 @@ public:
         return *this;
     }
     Element &operator=(const Element &other) {
-        static_cast<const Element &>(*this) = static_cast<float>(other);
+        if (&other != this) static_cast<const Element &>(*this) = static_cast<float>(other);
         return *this;
     }
 

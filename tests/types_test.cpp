@@ -1,12 +1,11 @@
-// Element types: what is read, rounded and packed, bit by bit, on every tier; and that a kernel of
-// 16-bit tensors is the f32 kernel of the same numbers.
+// Element types: what is read, rounded and packed, bit by bit, on every tier.
 #include <gtest/gtest.h>
 
 #include <cfloat>
 #include <cmath>
 #include <limits>
 
-#include "tests/trial.h"
+#include "tests/narrow.h"
 
 namespace lacuna {
 namespace {
@@ -88,7 +87,7 @@ std::vector<Rounding> roundings(const Format &f) {
 TEST(Reference, RoundsToNearestEven) {
     for (const Format &f : {kF16, kBf16}) {
         const std::vector<Rounding> all = roundings(f);
-        EXPECT_GT(all.size(), size_t{3 * 2} * (f.infinity - 200));
+        EXPECT_GT(all.size(), size_t{6} * (f.infinity - 200));
         for (const Rounding &r : all) ASSERT_EQ(rounded(r.from, f.type), r.to) << r.from;
     }
     EXPECT_EQ(rounded(65520, LAC_F16), kF16.infinity);
@@ -97,18 +96,6 @@ TEST(Reference, RoundsToNearestEven) {
 }
 
 // ---- every kernel with a 16-bit type, on every tier
-
-class Types : public testing::TestWithParam<std::tuple<int, std::string>> {
-protected:
-    static const lac_kernel_entry &entry() { return lac_kernels.kernels[std::get<0>(GetParam())]; }
-    static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
-    static Problem problem(const std::string &pattern) {
-        Problem p;
-        p.pattern = pattern;
-        fit(p, entry());
-        return p;
-    }
-};
 
 const Format *format_of(lac_type type) {
     if (type == LAC_F32) return nullptr;
@@ -167,12 +154,11 @@ Packed pack_values(const lac_variant &v, PackFn pack, const Elements &from, int 
                    Dim{v.panel_keys, v.plane}, Dim{panels, panel}, Dim{v.value_planes, plane});
     View<1> flags(result.nonfinite.data(), Dim{panels, 1});
     pack(&source, keys, &packed, &flags);
-    for (int k = 0; k < keys; k++)
-        for (int x = 0; x < d; x++)
-            std::memcpy(
-                &result.rows[(size_t(k) * d + x) * bytes],
-                &memory[(size_t(x / v.plane) * plane + size_t(k) * v.plane + x % v.plane) * bytes],
-                bytes);
+    for (int i = 0; i < keys * d; i++) {
+        const int k = i / d, x = i % d;
+        const size_t at = size_t(x / v.plane) * plane + size_t(k) * v.plane + x % v.plane;
+        std::memcpy(&result.rows[i * bytes], &memory[at * bytes], bytes);
+    }
     return result;
 }
 Packed pack_keys(const lac_variant &v, PackFn pack, const Elements &from, int keys) {
@@ -187,13 +173,12 @@ Packed pack_keys(const lac_variant &v, PackFn pack, const Elements &from, int ke
                    Dim{panels, panel});
     View<1> flags(result.nonfinite.data(), Dim{panels, 1});
     pack(&source, keys, &packed, &flags);
-    for (int k = 0; k < keys; k++)
-        for (int x = 0; x < d; x++)
-            std::memcpy(&result.rows[(size_t(k) * d + x) * bytes],
-                        &memory[(size_t(k / v.panel_keys) * panel + size_t(x) * v.panel_keys +
-                                 k % v.panel_keys) *
-                                bytes],
-                        bytes);
+    for (int i = 0; i < keys * d; i++) {
+        const int k = i / d, x = i % d;
+        const size_t at =
+            size_t(k / v.panel_keys) * panel + size_t(x) * v.panel_keys + k % v.panel_keys;
+        std::memcpy(&result.rows[i * bytes], &memory[at * bytes], bytes);
+    }
     return result;
 }
 
@@ -320,70 +305,10 @@ TEST_P(Types, OutputIsRoundedToNearestEven) {
     }
 }
 
-// ---- 16-bit tensors against f32 tensors of the same numbers
-
-const char *const kPatterns[] = {"dense",           "window:37",      "bidi/strided:5+window:9",
-                                 "mask:csr",        "mask:blocks,9",  "mask:pairs",
-                                 "topk:24,tile=16", "topk:19,cap=30", "bidi/global:list+local:6,6"};
-
-void copy(const TestTensor &from, TestTensor &to) {
-    const lac_tensor &t = from.view();
-    for (int b = 0; b < t.batch; b++)
-        for (int h = 0; h < t.heads; h++)
-            for (int n = 0; n < t.tokens; n++)
-                for (int d = 0; d < t.features; d++)
-                    to.at(b, h, n, d) = static_cast<float>(from.at(b, h, n, d));
-}
-
-TEST_P(Types, TheBitsOfTheF32KernelOnWidenedTensors) {
-    for (const char *pattern : kPatterns) {
-        if (entry().pattern && pattern != std::string("window:37")) continue;
-        for (const float softcap : {0.0f, 20.0f}) {
-            Problem p = problem(pattern);
-            p.batch = 2;
-            p.heads = 4;
-            p.kv_heads = 2;
-            p.q_tokens = 70;
-            p.k_tokens = 190;
-            p.softcap = softcap;
-            p.order = softcap == 0 ? Order::kHeadsFirst : Order::kFused;
-            if (reads_lists(parse(p.pattern))) give_lists(p, 2, true);
-            Problem wide = p;
-            wide.type = wide.key_type = wide.value_type = LAC_F32;
-            Tensors t(p), w(wide);
-            copy(t.q, w.q);
-            copy(t.k, w.k);
-            copy(t.v, w.v);
-            ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
-            const lac_kernel_entry &f32 = general_kernel(wide);
-            ASSERT_EQ(run(find_kernel(f32, std::get<1>(GetParam())), wide, w), LAC_OK);
-            for (int b = 0; b < p.batch; b++)
-                for (int h = 0; h < p.heads; h++)
-                    ASSERT_EQ(t.out.rows(b, h, p.q_tokens),
-                              as_stored(w.out.rows(b, h, p.q_tokens), p.type))
-                        << p.describe();
-            EXPECT_EQ(t.log_sum_exp, w.log_sum_exp) << p.describe();
-        }
-    }
-}
-
-std::vector<int> kernels_of_narrow_types() {
-    std::vector<int> chosen;
-    for (int i = 0; i < lac_kernels.kernel_count; i++) {
-        const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (e.type != LAC_F32 || e.key_type != LAC_F32 || e.value_type != LAC_F32)
-            chosen.push_back(i);
-    }
-    return chosen;
-}
-
 INSTANTIATE_TEST_SUITE_P(All, Types,
                          testing::Combine(testing::ValuesIn(kernels_of_narrow_types()),
                                           testing::ValuesIn(runnable_tiers())),
-                         [](const auto &info) {
-                             return lac_kernels.kernels[std::get<0>(info.param)].name +
-                                    ("_" + std::get<1>(info.param));
-                         });
+                         narrow_name);
 
 }  // namespace
 }  // namespace lacuna

@@ -1,0 +1,59 @@
+// A kernel of 16-bit tensors gives the bits that the f32 kernel gives for the same numbers.
+#include "tests/narrow.h"
+
+namespace lacuna {
+namespace {
+
+const char *const kPatterns[] = {"dense",           "window:37",      "bidi/strided:5+window:9",
+                                 "mask:csr",        "mask:blocks,9",  "mask:pairs",
+                                 "topk:24,tile=16", "topk:19,cap=30", "bidi/global:list+local:6,6"};
+
+void copy(const TestTensor &from, TestTensor &to) {
+    const lac_tensor &t = from.view();
+    for (int i = 0; i < t.batch * t.heads * t.tokens; i++) {
+        const int n = i % t.tokens, h = i / t.tokens % t.heads, b = i / t.tokens / t.heads;
+        for (int d = 0; d < t.features; d++)
+            to.at(b, h, n, d) = static_cast<float>(from.at(b, h, n, d));
+    }
+}
+
+TEST_P(Types, TheBitsOfTheF32KernelOnWidenedTensors) {
+    for (const char *pattern : kPatterns) {
+        if (entry().pattern && pattern != std::string("window:37")) continue;
+        for (const float softcap : {0.0f, 20.0f}) {
+            Problem p = problem(pattern);
+            p.batch = 2;
+            p.heads = 4;
+            p.kv_heads = 2;
+            p.q_tokens = 70;
+            p.k_tokens = 190;
+            p.softcap = softcap;
+            p.order = softcap == 0 ? Order::kHeadsFirst : Order::kFused;
+            if (reads_lists(parse(p.pattern))) give_lists(p, 2, true);
+            Problem wide = p;
+            wide.type = wide.key_type = wide.value_type = LAC_F32;
+            Tensors t(p), w(wide);
+            copy(t.q, w.q);
+            copy(t.k, w.k);
+            copy(t.v, w.v);
+            ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
+            const lac_kernel_entry &f32 = general_kernel(wide);
+            ASSERT_EQ(run(find_kernel(f32, std::get<1>(GetParam())), wide, w), LAC_OK);
+            for (int i = 0; i < p.batch * p.heads; i++) {
+                const int b = i / p.heads, h = i % p.heads;
+                ASSERT_EQ(t.out.rows(b, h, p.q_tokens),
+                          as_stored(w.out.rows(b, h, p.q_tokens), p.type))
+                    << p.describe();
+            }
+            EXPECT_EQ(t.log_sum_exp, w.log_sum_exp) << p.describe();
+        }
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(All, Types,
+                         testing::Combine(testing::ValuesIn(kernels_of_narrow_types()),
+                                          testing::ValuesIn(runnable_tiers())),
+                         narrow_name);
+
+}  // namespace
+}  // namespace lacuna
