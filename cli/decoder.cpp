@@ -51,8 +51,8 @@ void Decoder::append(void *k, void *v, int32_t count) {
 }
 
 lac_shape Decoder::shape() const {
-    return {sizeof(lac_shape), size_.batch, size_.heads, size_.kv_heads, queries_,
-            tokens_,           nullptr,     nullptr,     nullptr,        nullptr};
+    return {sizeof(lac_shape), size_.batch, size_.heads, size_.kv_heads, queries_, tokens_,
+            nullptr,           nullptr,     nullptr,     nullptr,        nullptr};
 }
 
 void Decoder::plan(int32_t queries) {
@@ -74,7 +74,8 @@ void Decoder::step(void *q, void *out) {
 void Decoder::step(const lac_tensor &q, const lac_tensor &out, lac_args args) {
     args.size = sizeof args;
     if (pool_) pool_->use_in(args);
-    const lac_step step{sizeof(lac_step), size_.batch, caches_.data(), nullptr, nullptr, plan_};
+    const lac_step step{sizeof(lac_step), size_.batch, caches_.data(), nullptr,
+                        nullptr,          plan_,       nullptr};
     const lac_status s =
         lac_step_attend(&step, &q, &out, &args, workspace_.data(), workspace_.bytes());
     if (s != LAC_OK) throw failure_of(lac::Error(s));

@@ -20,8 +20,8 @@ struct ProblemSize {
     int64_t kv_rows() const { return int64_t{batch} * kv_heads * k_tokens; }
     // q_starts: q_start for each sequence.
     lac_shape shape(const int32_t *q_starts, const lac_lists *lists) const {
-        return {sizeof(lac_shape), batch,   heads,   kv_heads, q_tokens,
-                k_tokens,          nullptr, nullptr, q_starts, lists};
+        return {sizeof(lac_shape), batch,   heads,    kv_heads, q_tokens, k_tokens,
+                nullptr,           nullptr, q_starts, lists,    nullptr};
     }
 };
 

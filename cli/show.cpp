@@ -134,8 +134,17 @@ lac_shape shape_of(const ShowOptions &o, const lac_pattern &pattern, const ListF
     if (heads == 1 && o.head) heads = *o.head + 1;
     // Heads of KV heads alone tell a mask's apart, and the draws of bigbird.
     const int32_t kv_heads = lists > 1 && heads % lists == 0 ? lists : heads;
-    return {sizeof(lac_shape), 1,       heads,   kv_heads, queries > 0 ? queries : tokens, tokens,
-            nullptr,           nullptr, nullptr, nullptr};
+    return {sizeof(lac_shape),
+            1,
+            heads,
+            kv_heads,
+            queries > 0 ? queries : tokens,
+            tokens,
+            nullptr,
+            nullptr,
+            nullptr,
+            nullptr,
+            nullptr};
 }
 
 // Ranges of equal patterns, cut where another list begins.

@@ -13,9 +13,7 @@ void define_score(PartialStages &s, const PartialInputs &in) {
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
     s.query(s.d, r, i) = in.queries(s.d, r, tile);
     s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
-    const auto product = [&](const Expr &d) {
-        return s.query(d, r, i) * in.key(ki, d, kj, i);
-    };
+    const auto product = [&](const Expr &d) { return s.query(d, r, i) * in.key(ki, d, kj, i); };
     s.dot(ki, kj, r, i) = 0.0f;
     if (in.dot_lanes == 1) {
         s.dot(ki, kj, r, i) += product(s.features);

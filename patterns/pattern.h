@@ -106,6 +106,7 @@ auto owned(const lac_pattern &p, const Owner &owner, const Pair<Int> &pair, bool
     if (!p.bidi) keep = keep && pair.k <= pair.q;
     keep = keep && (listed ? within_heads(p.atom[first_of(owner.atoms)], pair)
                            : any_attends(p, owner.atoms, pair));
+    if (pair.in.tree) keep = keep && in_tree(pair);
     return owner.earlier ? keep && !any_attends(p, owner.earlier, pair) : keep;
 }
 

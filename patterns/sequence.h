@@ -36,6 +36,8 @@ struct Indices {
 // Rows of a tile, when the caller's global positions are known to be all of them or none.
 enum class GlobalRows { kUnknown, kNone, kAll };
 
+constexpr int64_t kMostDrafted = 64;  // bits of an entry
+
 // One sequence of a batch.
 struct Sequence {
     const lac_lists *lists = nullptr;
@@ -44,6 +46,14 @@ struct Sequence {
     int64_t heads = 1;        // query heads
     int64_t group_heads = 1;  // query heads of a KV head
     GlobalRows global_rows = GlobalRows::kUnknown;
+    const uint64_t *tree = nullptr;  // of lac_shape, from this sequence's first query on
+
+    // May query q see key k, for all that the tree of drafted tokens says?
+    bool in_tree(int64_t q, int64_t k) const {
+        if (k < q_start) return true;
+        const int64_t row = q - q_start, place = k - q_start;
+        return place < kMostDrafted && row >= 0 && row < kMostDrafted && (tree[row] >> place & 1);
+    }
 
     Indices globals() const {
         if (!lists || !lists->globals) return {};
@@ -78,5 +88,23 @@ struct Pair {
     Int head, q, k, n;
     const Sequence &in;
 };
+
+// The tree's part in whether a pair attends. Kernels with a pattern compiled in take no tree.
+inline bool in_tree(const Pair<int64_t> &p) { return p.in.in_tree(p.q, p.k); }
+inline Maybe in_tree(const Pair<Span> &p) {
+    if (p.k.hi < p.in.q_start) return {true, false};
+    if (!p.q.single() || !p.k.single()) return {true, true};
+    const bool holds = p.in.in_tree(p.q.lo, p.k.lo);
+    return {holds, !holds};
+}
+inline Bits in_tree(const Pair<Lanes> &p) {
+    Bits bits;
+    for (int i = 0; i < kLanes; i++) bits.lane[i] = p.in.in_tree(p.q.lane[i], p.k.lane[i]);
+    return bits;
+}
+template <class Int>
+auto in_tree(const Pair<Int> &p) {
+    return p.k < p.n;
+}
 
 }  // namespace lacuna

@@ -97,8 +97,9 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     const int32_t context = options->max_context;
     const lac_lists no_lists{sizeof(lac_lists), 0,       nullptr, nullptr, 1, 1, 0, 0, 0,
                              nullptr,           nullptr, nullptr, 0};
-    const lac_shape shape{sizeof(lac_shape), 1,       options->heads, options->kv_heads, 1,
-                          context,           nullptr, nullptr,        nullptr,           &no_lists};
+    const lac_shape shape{
+        sizeof(lac_shape), 1,       options->heads, options->kv_heads, 1,      context,
+        nullptr,           nullptr, nullptr,        &no_lists,         nullptr};
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);

@@ -101,7 +101,8 @@ void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &patte
     plan.k_tokens = shape.k_tokens;
     plan.heads_differ = by_head(pattern, shape);
     plan.query_heads_differ = by_query_head(pattern, shape);
-    plan.rows_differ = plan.query_heads_differ || row_reader(pattern);
+    plan.tree = shape.tree;
+    plan.rows_differ = plan.query_heads_differ || row_reader(pattern) || plan.tree;
     if (reads_lists(pattern)) plan.lists = *shape.lists;
     if (!reads_globals(pattern)) plan.lists.globals = nullptr;
     const bool own_lists =

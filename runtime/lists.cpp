@@ -163,7 +163,8 @@ Sequence sequence_of(const lac_shape &shape, const lac_lists *lists, int32_t b) 
             shape.q_starts ? shape.q_starts[b] : last,
             shape.heads,
             shape.heads / shape.kv_heads,
-            GlobalRows::kUnknown};
+            GlobalRows::kUnknown,
+            shape.tree ? shape.tree + int64_t{b} * shape.q_tokens : nullptr};
 }
 
 uint64_t seal_of(const lac_pattern &pattern, const lac_shape &shape, const lac_lists &l) {

@@ -82,7 +82,8 @@ constexpr int32_t kPackPanels = 16;  // panels a pack task fills
 struct lac_plan {
     const lac_variant *variant;
     lac_pattern pattern;
-    lac_lists lists;  // its arrays are the caller's
+    lac_lists lists;  // its arrays are the caller's, as is the tree
+    const uint64_t *tree;
     int32_t batch, heads, kv_heads, group_heads, q_tokens, k_tokens;
     // Group group_count, if any, is for rows that see the whole pattern in the order of keys: they
     // pass through no other.
@@ -129,8 +130,13 @@ inline int64_t panels_in(const Store &s, const Layout &layout, int store) {
 }
 
 inline Sequence sequence_of(const lac_plan &plan, const Layout &layout, int32_t sequence) {
-    return {&plan.lists, sequence,         layout.q_start,
-            plan.heads,  plan.group_heads, GlobalRows::kUnknown};
+    return {&plan.lists,
+            sequence,
+            layout.q_start,
+            plan.heads,
+            plan.group_heads,
+            GlobalRows::kUnknown,
+            plan.tree ? plan.tree + int64_t{sequence} * plan.q_tokens : nullptr};
 }
 
 }  // namespace lacuna

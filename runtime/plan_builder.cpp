@@ -38,7 +38,7 @@ void PlanBuilder::build() {
 bool PlanBuilder::same_layout(const Layout &next, int32_t sequence, int32_t kv_head) const {
     if (plan_.heads_differ && kv_head != kv_head_) return false;
     const bool own_lists = (row_reader(plan_.pattern) && plan_.lists.batch > 1) ||
-                           (plan_.lists.globals && plan_.lists.global_starts);
+                           (plan_.lists.globals && plan_.lists.global_starts) || plan_.tree;
     if (own_lists && sequence != in_.index) return false;
     return layout_.q_tokens == next.q_tokens && layout_.k_tokens == next.k_tokens &&
            layout_.q_start == next.q_start;

@@ -47,7 +47,7 @@ bool fits(const lac_plan &plan, const lac_step &step, int32_t q_tokens) {
     if (plan.variant != first.kernel.variant || plan.batch != step.count ||
         plan.heads != first.options.heads || plan.kv_heads != first.options.kv_heads ||
         plan.q_tokens != q_tokens || !same_pattern(plan.pattern, first.pattern) ||
-        !same_lists(plan, step))
+        plan.tree != step.tree || !same_lists(plan, step))
         return false;
     for (int32_t b = 0; b < step.count; b++) {
         const Layout &layout = plan.layouts[plan.units[int64_t{b} * plan.kv_heads].layout];
@@ -94,8 +94,8 @@ lac_status lac_step_shape(const lac_step *step, int32_t q_tokens, int32_t *k_len
         k_lengths[b] = step->caches[b]->tokens;
         longest = larger(longest, k_lengths[b]);
     }
-    *shape = {sizeof(lac_shape), step->count,     o.heads,   o.kv_heads, q_tokens,
-              longest,           step->q_lengths, k_lengths, nullptr,    step->lists};
+    *shape = {sizeof(lac_shape), step->count, o.heads, o.kv_heads,  q_tokens,  longest,
+              step->q_lengths,   k_lengths,   nullptr, step->lists, step->tree};
     return LAC_OK;
 }
 

@@ -102,6 +102,13 @@ lac_status lac_step_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
     lac_plan plan;
     describe(plan, cache.kernel, cache.pattern, shape);
     PlanCounts counts = most_counts(plan, shape);
+    // With a tree, no panel of drafted tokens is wholly kept.
+    if (q_tokens > 1) {
+        const int64_t panels = kMostDrafted / plan.variant->panel_keys + 1;
+        const int64_t more = counts.tiles * plan.segment_count * panels;
+        counts.runs += more;
+        counts.words += more * plan.variant->tile_rows;
+    }
     int64_t *const all[] = {&counts.layouts, &counts.blocks, &counts.tiles, &counts.runs,
                             &counts.words};
     for (int64_t *n : all) *n *= count;

@@ -21,6 +21,7 @@ lac_status validate_lengths(const lac_shape &s) {
         const int64_t start = s.q_starts ? s.q_starts[b] : k - q;
         if (q < 0 || q > s.q_tokens || k < 1 || k > s.k_tokens) return LAC_BAD_LENGTH;
         if (start < 0 || start + q > k) return LAC_BAD_LENGTH;
+        if (s.tree && (q > kMostDrafted || start + q != k)) return LAC_BAD_LENGTH;
     }
     return LAC_OK;
 }
@@ -203,6 +204,7 @@ lac_status validate_plan_shape(const lac_kernel *kernel, const lac_pattern **pat
     if ((static_cast<int64_t>(shape.k_tokens) + v.panel_keys) * features > kMaxElements)
         return LAC_BAD_LENGTH;
     if (lists_single_keys(**pattern) && !v.gather) return LAC_NO_KERNEL;
+    if (shape.tree && compiled) return LAC_NO_KERNEL;
     return LAC_OK;
 }
 

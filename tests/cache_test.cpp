@@ -276,7 +276,7 @@ TEST(Cache, RefusesWhatItCannotDo) {
 
     const Cached other(best(), "window:31", options_of(p, 8, 0));
     const lac_cache *const two[] = {cache.get(), other.get()};
-    const lac_step mixed{sizeof(lac_step), 2, two, nullptr, nullptr, nullptr};
+    const lac_step mixed{sizeof(lac_step), 2, two, nullptr, nullptr, nullptr, nullptr};
     int32_t lengths[2];
     lac_shape shape;
     EXPECT_EQ(lac_step_shape(&mixed, 1, lengths, &shape), LAC_CACHE_MISMATCH);

@@ -77,6 +77,7 @@ protected:
                                   nullptr,
                                   nullptr,
                                   &q_start,
+                                  nullptr,
                                   nullptr};
             const OracleInput input{&pattern, &shape,
                                     0,        static_cast<int32_t>(head),

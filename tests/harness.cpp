@@ -31,8 +31,17 @@ std::string Problem::describe() const {
 
 lac_shape Problem::shape() const {
     const auto list = [](const std::vector<int32_t> &x) { return x.empty() ? nullptr : x.data(); };
-    return {sizeof(lac_shape), batch,           heads,           kv_heads,       q_tokens,
-            k_tokens,          list(q_lengths), list(k_lengths), list(q_starts), lists};
+    return {sizeof(lac_shape),
+            batch,
+            heads,
+            kv_heads,
+            q_tokens,
+            k_tokens,
+            list(q_lengths),
+            list(k_lengths),
+            list(q_starts),
+            lists,
+            tree.empty() ? nullptr : tree.data()};
 }
 
 void give_lists(Problem &p, int heads, bool own_sequences) {

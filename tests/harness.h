@@ -36,6 +36,7 @@ struct Problem {
     int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
+    std::vector<uint64_t> tree;                 // of drafted tokens, as in lac_shape; empty: none
     const lac_lists *lists = nullptr;           // checked
     std::shared_ptr<RandomLists> random_lists;  // keeps those of give_lists()
     lac_shape shape() const;                    // its arrays are this object's

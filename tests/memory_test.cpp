@@ -20,8 +20,8 @@ public:
     Sizes(const lac_kernel_entry &entry, int32_t tier, const lac_pattern &pattern, int32_t heads,
           int32_t kv_heads) {
         const lac_kernel kernel{sizeof(lac_kernel), &lac_kernels, &entry.variants[tier], "sizes"};
-        const lac_shape shape{sizeof(lac_shape), 1,       heads,   kv_heads, kTokens,
-                              kTokens,           nullptr, nullptr, nullptr,  nullptr};
+        const lac_shape shape{sizeof(lac_shape), 1,       heads,   kv_heads, kTokens, kTokens,
+                              nullptr,           nullptr, nullptr, nullptr,  nullptr};
         size_t bytes = 0;
         lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
         memory_ = lac::Memory(bytes);
@@ -116,8 +116,8 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
     // Long enough that residue classes have panels of their own.
     const Trial s;
     const lac_pattern pattern = parse("window:16+strided:8+dilated:9,6");
-    const lac_shape shape{sizeof(lac_shape), 2,       4,       2,      2000, 2000,
-                          nullptr,           nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 2,       4,       2,       2000,   2000,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr};
     size_t bytes = 0;
     lac::check(lac_plan_bytes(&s.kernel, &pattern, &shape, &bytes));
     const lac::Memory plan_memory(bytes);

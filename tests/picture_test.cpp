@@ -12,8 +12,8 @@ namespace {
 // The last `queries` of `tokens` positions, against all of them.
 Mask mask_for(const std::string &pattern, int32_t queries, int32_t tokens, int32_t heads = 1,
               int64_t head = 0) {
-    const lac_shape shape{sizeof(lac_shape), 1,       heads,   heads,  queries, tokens,
-                          nullptr,           nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       heads,   heads,   queries, tokens,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr};
     return mask_of(parse_pattern_option(pattern), shape, head);
 }
 

@@ -68,6 +68,7 @@ typedef struct lac_step {
     const int32_t *q_lengths; /* queries of each, its last tokens; null: all of q's */
     const lac_lists *lists;   /* for run-time atoms, checked for lac_step_shape; else null */
     const lac_plan *plan;     /* made for lac_step_shape, to serve all layers; null: planned here */
+    const uint64_t *tree;     /* of drafted tokens, as in lac_shape; null: none */
 } lac_step;
 
 /* The shape that a step plans for: k_tokens is the longest cache's. Its arrays are the step's, and

@@ -174,6 +174,10 @@ typedef struct lac_shape {
     const int32_t *k_lengths;       /* keys of each sequence, <= k_tokens */
     const int32_t *q_starts;        /* position of each sequence's first query */
     const lac_lists *lists;         /* for run-time atoms; else null */
+    /* [batch, q_tokens] or null: the queries, the last positions and at most 64, are drafted tokens
+     * of a tree. Query i of a sequence sees the key of query j only when bit j of its entry is set;
+     * earlier keys it sees as the pattern says. The array stays while a plan is in use. */
+    const uint64_t *tree;
 } lac_shape;
 
 /* Where a list is wrong: an entry of a row, or of `globals` (row -1). */
