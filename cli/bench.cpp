@@ -14,6 +14,7 @@
 #include "cli/files.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
+#include "cli/remote.h"
 #include "patterns/pattern.h"
 
 namespace lacuna {
@@ -25,6 +26,7 @@ struct Options {
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
     double min_time = 1;
+    Remote remote;
     bool words = false, no_dense = false, json = false;
     BenchListOptions lists;
 };
@@ -90,6 +92,7 @@ void bench(const Options &o) {
     if (decode && reads_lists(pattern))
         throw usage("--phase decode: " + canonical(pattern) +
                     " reads lists, which are benched with --phase prefill --queries 1");
+    if (decode && o.remote) throw usage("--phase decode: not with --target");
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, o.heads, "--heads");  // for its check
     std::vector<BenchCase> cases;
@@ -97,7 +100,9 @@ void bench(const Options &o) {
     std::vector<BenchEntry> entries;
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     for (const BenchCase &wanted : cases) {
-        entries.push_back(decode ? measure_decode(wanted) : measure(wanted));
+        entries.push_back(o.remote ? measure_remotely(o.remote, wanted)
+                          : decode ? measure_decode(wanted)
+                                   : measure(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
     const std::string json = google_benchmark_json(entries).dump(2) + "\n";
@@ -143,6 +148,7 @@ void add_bench(CLI::App &app) {
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))
         ->capture_default_str();
+    add_remote_options(*command, o->remote);
     command->add_option("--min-time", o->min_time, "seconds to measure each kernel for")
         ->check(CLI::Range(0.0, 3600.0))
         ->capture_default_str();

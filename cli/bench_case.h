@@ -6,6 +6,7 @@
 #include "cli/bench_lists.h"
 #include "cli/bench_report.h"
 #include "cli/elements.h"
+#include "cli/remote.h"
 
 namespace lacuna {
 
@@ -27,5 +28,8 @@ BenchEntry measure(const BenchCase &wanted);
 
 // The same of one step, with size.q_tokens queries, over caches of size.k_tokens.
 BenchEntry measure_decode(const BenchCase &wanted);
+
+// The first of these on another machine, whose peak is not known.
+BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted);
 
 }  // namespace lacuna

@@ -8,6 +8,9 @@
 
 namespace lacuna {
 
+// What --target names. A Failure that lists what is supported.
+const Platform &platform_of(const std::string &triple);
+
 struct BundleRequest {
     std::string name;  // of library, header and bundle symbol, and the prefix of every kernel
     const Platform &platform;

@@ -25,13 +25,6 @@ struct Options {
     bool json = false, quiet = false;
 };
 
-const Platform &platform_of(const std::string &triple) {
-    if (const Platform *platform = find_platform(triple)) return *platform;
-    std::string known = "host";
-    for (const Platform &p : platforms()) known += std::string(", ") + p.examples;
-    throw unsupported("--target " + triple + ": not supported; supported are " + known);
-}
-
 std::vector<const Tier *> tiers_of(const Platform &platform,
                                    const std::vector<std::string> &names) {
     std::vector<const Tier *> tiers;
@@ -104,6 +97,13 @@ void generate(const Options &o) {
 }
 
 }  // namespace
+
+const Platform &platform_of(const std::string &triple) {
+    if (const Platform *platform = find_platform(triple)) return *platform;
+    std::string known = "host";
+    for (const Platform &p : platforms()) known += std::string(", ") + p.examples;
+    throw unsupported("--target " + triple + ": not supported; supported are " + known);
+}
 
 void add_generate(CLI::App &app) {
     auto o = std::make_shared<Options>();

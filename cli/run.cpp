@@ -16,6 +16,7 @@
 #include "cli/list_files.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
+#include "cli/remote.h"
 #include "cli/replay.h"
 #include "patterns/pattern.h"
 
@@ -31,6 +32,7 @@ struct Options {
     std::string via;
     int chunk = 1;
     int threads = 1;
+    Remote remote;
     bool check = false, compiled = false, json = false;
 };
 
@@ -91,12 +93,37 @@ Array unwritten(std::vector<int64_t> shape, int64_t elements) {
 // A cache starts empty, and sees every token.
 void refuse_cache(const Options &options, const lac_pattern &pattern, const ProblemSize &size) {
     if (options.via != "cache") throw usage("--via " + options.via + ": expected cache");
+    if (options.remote) throw usage("--via cache: not with --target");
     if (reads_lists(pattern))
         throw usage("--via cache: " + canonical(pattern) + " reads lists, one set for each step");
     if (size.q_tokens != size.k_tokens)
         throw usage("--via cache: expected as many queries as keys, and " + options.q + " has " +
                     std::to_string(size.q_tokens) + ", " + options.k + " " +
                     std::to_string(size.k_tokens));
+}
+
+Outcome attend_there(const Options &options, const lac_pattern &pattern, const Tensors &tensors,
+                     const lac_args &settings) {
+    const ProblemSize &size = tensors.size;
+    RemoteResult result = attend_remotely(
+        options.remote, {{pattern},
+                         size,
+                         options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords,
+                         options.threads,
+                         settings,
+                         0,
+                         0,
+                         tensors.q.data.data(),
+                         tensors.k.data.data(),
+                         tensors.v.data.data()});
+    const RemoteCall &call = result.calls[0];
+    return {{tensors.row_shape(size.value_dim), std::move(result.out)},
+            {tensors.row_shape(0), std::move(result.log_sum_exp)},
+            call.kernel,
+            call.tier,
+            call.attended_pairs,
+            call.samples.percentile(0),
+            std::nullopt};
 }
 
 Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors &tensors,
@@ -142,6 +169,8 @@ nlohmann::ordered_json pairs_of_head(const Outcome &o, const ProblemSize &size) 
     return static_cast<double>(o.kept_pairs) / static_cast<double>(size.units());
 }
 
+std::string target_of(const Options &o) { return o.remote ? o.remote.target : "host"; }
+
 void print_line(const Options &options, const ProblemSize &size, const Outcome &o) {
     std::cout << options.out << ": shape " << shape_text(o.out.shape) << ", " << o.tier << ", "
               << pairs_of_head(o, size) << " kept pairs a head, " << shortest(o.milliseconds)
@@ -160,6 +189,7 @@ void print_json(const Options &options, const lac_pattern &pattern, const Proble
                                    {"pattern", canonical(pattern)},
                                    {"kernel", o.kernel},
                                    {"tier", o.tier},
+                                   {"target", target_of(options)},
                                    {"threads", options.threads},
                                    {"batch", size.batch},
                                    {"heads", size.heads},
@@ -204,7 +234,8 @@ void run(const Options &options) {
     if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
     Lists lists;
     read_lists(options, pattern, tensors.size, lists);
-    Outcome outcome = attend(options, pattern, tensors, lists.get(), settings);
+    Outcome outcome = options.remote ? attend_there(options, pattern, tensors, settings)
+                                     : attend(options, pattern, tensors, lists.get(), settings);
     if (options.check) {
         const double scale = options.scale ? settings.scale : 1 / std::sqrt(tensors.size.head_dim);
         outcome.agreement =
@@ -251,6 +282,7 @@ void add_run(CLI::App &app) {
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))
         ->capture_default_str();
+    add_remote_options(*command, o->remote);
     command->add_option("--log-sum-exp", o->log_sum_exp, "write every row's log-sum-exp here");
     command->add_flag("--check", o->check,
                       "compare with a float64 reference; exit 1 if it differs");

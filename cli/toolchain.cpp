@@ -51,6 +51,21 @@ void check(const Finished &finished, const std::string &what) {
         what + " failed (exit " + std::to_string(finished.exit_code) + "): " + finished.output);
 }
 
+// As distributions name them, and Android's NDK, which puts its API level into the name.
+std::vector<std::string> cross_compilers(const Platform &platform, const std::string &triple) {
+    if (triple == "host") return {"cc", "gcc"};
+    std::string plain = triple;
+    if (const size_t at = plain.find("-unknown"); at != std::string::npos)
+        plain.erase(at, std::string("-unknown").size());
+    std::vector<std::string> names{plain + "-gcc"};
+    const std::string usual = platform.arch + plain.substr(plain.find('-'));  // of armv7-…
+    if (usual != plain) names.push_back(usual + "-gcc");
+    for (int level = 40; platform.halide_os == Halide::Target::Android && level >= 21; level--)
+        names.push_back(plain + std::to_string(level) + "-clang");
+    names.push_back(plain + "-clang");
+    return names;
+}
+
 }  // namespace
 
 std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
@@ -83,6 +98,24 @@ void link_shared(const std::vector<fs::path> &objects, const fs::path &library) 
                                      library.string()};
     for (const fs::path &o : objects) command.push_back(o.string());
     check(run_process(command), "linking " + library.filename().string());
+}
+
+void link_program(const Platform &platform, const std::string &triple, const fs::path &source,
+                  const fs::path &bundle, const fs::path &program) {
+    std::vector<std::string> command{find_program("LACUNA_CC", cross_compilers(platform, triple)),
+                                     "-std=c99",
+                                     "-O2",
+                                     "-I" + (bundle / "include").string(),
+                                     source.string(),
+                                     "-o",
+                                     program.string(),
+                                     "-L" + (bundle / "lib").string(),
+                                     "-llac",
+                                     "-pthread"};
+    // Needs nothing of the system where it runs.
+    const std::string os = platform.os;
+    if (os == "linux" || os == "android") command.emplace_back("-static");
+    check(run_process(command), "building the driver with " + command[0]);
 }
 
 void write_archive(const Platform &platform, const fs::path &library,

@@ -22,6 +22,12 @@ void compile_source(const Platform &platform, const std::filesystem::path &sourc
 void link_shared(const std::vector<std::filesystem::path> &objects,
                  const std::filesystem::path &library);
 
+// A program for another machine from a C source and the bundle lac, by the C compiler for `triple`
+// that is in PATH, or $LACUNA_CC.
+void link_program(const Platform &platform, const std::string &triple,
+                  const std::filesystem::path &source, const std::filesystem::path &bundle,
+                  const std::filesystem::path &program);
+
 // One static library, members in the given order, without dates or owners.
 void write_archive(const Platform &platform, const std::filesystem::path &library,
                    const std::vector<std::filesystem::path> &objects);

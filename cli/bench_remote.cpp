@@ -1,0 +1,44 @@
+#include "cli/bench_case.h"
+#include "cli/pattern_option.h"
+
+namespace lacuna {
+
+BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
+    const ProblemSize &s = wanted.size;
+    std::mt19937 generator(1);
+    const auto normal = [&](int64_t count) {
+        return numbers(normal_numbers(count, LAC_F32, generator), LAC_F32);
+    };
+    const std::vector<float> q = normal(s.rows() * s.head_dim),
+                             k = normal(s.kv_rows() * s.head_dim),
+                             v = normal(s.kv_rows() * s.value_dim);
+    std::vector<lac_pattern> patterns{wanted.pattern};
+    if (wanted.dense)
+        patterns.push_back(lac::pattern(wanted.pattern.bidi ? "bidi/dense" : "dense"));
+    const RemoteResult result = attend_remotely(remote, {patterns,
+                                                         s,
+                                                         wanted.test,
+                                                         wanted.threads,
+                                                         {},
+                                                         wanted.rounds,
+                                                         wanted.min_seconds,
+                                                         q.data(),
+                                                         k.data(),
+                                                         v.data()});
+    const RemoteCall &call = result.calls[0];
+    BenchEntry e{};
+    e.pattern = canonical(wanted.pattern);
+    e.kernel = call.kernel;
+    e.tier = call.tier;
+    e.size = s;
+    e.threads = wanted.threads;
+    e.samples = call.samples;
+    if (wanted.dense) e.dense = result.calls[1].samples;
+    e.attended_pairs = call.attended_pairs;
+    e.crossover = call.crossover;
+    e.workspace_bytes = call.workspace_bytes;
+    e.plan_microseconds = call.plan_microseconds;
+    return e;
+}
+
+}  // namespace lacuna

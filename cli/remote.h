@@ -1,0 +1,48 @@
+// Attention on another machine: a driver for its triple is built, run by a command of the user's,
+// and what it found is brought back.
+#pragma once
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/measure.h"
+#include "cli/problem.h"
+
+namespace lacuna {
+
+struct Remote {
+    std::string target, runner;  // empty: this machine
+
+    explicit operator bool() const { return !target.empty() || !runner.empty(); }
+};
+void add_remote_options(CLI::App &command, Remote &remote);
+
+struct RemoteProblem {
+    std::vector<lac_pattern> patterns;  // that take turns, all but the first for their times alone
+    ProblemSize size;
+    KeepTest test;
+    int threads;
+    lac_args settings;
+    int rounds;              // 0: one call of the first pattern
+    double min_seconds;      // of each pattern
+    const float *q, *k, *v;  // in C order
+};
+
+struct RemoteCall {
+    std::string kernel, tier;
+    int64_t attended_pairs;
+    int32_t crossover;
+    size_t workspace_bytes;
+    double plan_microseconds;
+    Samples samples;
+};
+
+struct RemoteResult {
+    std::vector<RemoteCall> calls;
+    std::vector<float> out, log_sum_exp;  // of the first pattern
+};
+
+// Throws a Failure that says what was missing: compiler, runner, or what the driver ended with.
+RemoteResult attend_remotely(const Remote &remote, const RemoteProblem &problem);
+
+}  // namespace lacuna

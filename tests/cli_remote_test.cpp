@@ -1,0 +1,111 @@
+// lacuna run and bench on other machines: an emulated one, and this one behind commands that act as
+// ssh and adb do.
+#include "tests/cli_fixture.h"
+
+namespace lacuna {
+namespace {
+
+constexpr const char *kTensors = " --pattern window:5+every:3 --q q.npy --k k.npy --v v.npy";
+
+class CliRemote : public Cli {
+protected:
+    void SetUp() override {
+        Cli::SetUp();
+        put_tensors();
+    }
+    void put_script(const std::string &name, const std::string &text) const {
+        put(name, "#!/bin/sh\n" + text);
+        std::filesystem::permissions(at(name), std::filesystem::perms::owner_all);
+    }
+    json run_there(const std::string &machine) const {
+        return parsed(std::string("run") + kTensors + " -o there.npy --check --json " + machine);
+    }
+    // Bit for bit what this machine gives: it is the same.
+    void expect_as_here(const std::string &machine) const {
+        const json here = parsed(std::string("run") + kTensors + " -o here.npy --json");
+        const json there = run_there(machine);
+        EXPECT_EQ(there["kernel"], here["kernel"]);
+        EXPECT_EQ(there["total_pairs"], here["total_pairs"]);
+        EXPECT_EQ(read_npy(at("there.npy")).data, read_npy(at("here.npy")).data);
+    }
+    std::string calls() const { return read_text("calls"); }
+    std::string read_text(const std::string &name) const {
+        std::ifstream file(at(name));
+        return {std::istreambuf_iterator<char>(file), {}};
+    }
+};
+
+TEST_F(CliRemote, RunsUnderAnEmulator) {
+    if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 >/dev/null") != 0)
+        GTEST_SKIP() << "needs aarch64-linux-gnu-gcc and qemu-aarch64";
+    put_script("emulate", "exec qemu-aarch64 -cpu cortex-a53 \"$@\"\n");
+    for (const char *options : {"", " --compiled --threads 2"}) {
+        const json there =
+            run_there("--target aarch64-linux-gnu --runner ./emulate" + std::string(options));
+        EXPECT_EQ(there["target"], "aarch64-linux-gnu");
+        EXPECT_EQ(there["tier"], "neon");
+        EXPECT_EQ(there["agrees"], true) << there;
+        EXPECT_GT(there["ms"], 0);
+    }
+}
+
+TEST_F(CliRemote, RunsBehindSsh) {
+    // What reaches the far side is one command, and the streams.
+    put_script("ssh", "echo \"$1\" >>calls; exec sh -c \"$1\"\n");
+    expect_as_here("--target host --runner ./ssh");
+    EXPECT_NE(calls().find("cat >/tmp/lacuna."), std::string::npos) << calls();
+    EXPECT_NE(calls().find("rm -r /tmp/lacuna."), std::string::npos) << calls();
+}
+
+TEST_F(CliRemote, RunsBehindAdb) {
+    put_script("adb",
+               "echo \"$@\" >>calls\n"
+               "there() { echo \"$1\" | sed \"s#/data/local/tmp#$PWD/device#g\"; }\n"
+               "case $1 in\n"
+               "push) cp $2 $(there $3) ;;\n"
+               "pull) cp $(there $2) $3 ;;\n"
+               "shell) exec sh -c \"$(there \"$2\")\" ;;\n"
+               "esac\n");
+    expect_as_here("--target host --runner ./adb");
+    EXPECT_NE(calls().find("push"), std::string::npos) << calls();
+    EXPECT_TRUE(std::filesystem::is_empty(at("device")));
+}
+
+TEST_F(CliRemote, BenchesPatternAndDense) {
+    put_script("emulate", "exec \"$@\"\n");
+    const json bench = parsed(
+        "bench --target host --runner ./emulate --pattern window:16 --tokens 64 --heads 2 --json "
+        "--rounds 3 --min-time 0.01 --head-dim 16")["benchmarks"][0];
+    EXPECT_GE(bench["iterations"], 3);
+    EXPECT_GT(bench["min_ms"], 0);
+    EXPECT_GT(bench["dense_min_ms"], 0);
+    EXPECT_GT(bench["plan_us"], 0);
+    EXPECT_EQ(bench["attended_pairs"], 16 * 17 / 2 + 48 * 16);
+    EXPECT_TRUE(bench["peak_gflops"].is_null());
+}
+
+TEST_F(CliRemote, SaysWhatIsMissing) {
+    put_script("fails", "echo no such device; exit 9\n");
+    const struct {
+        const char *options;
+        int code;
+        const char *message;
+    } cases[] = {
+        {"--runner ./fails", 2, "--runner: expected --target as well"},
+        {"--target host", 2, "--target host: expected --runner as well"},
+        {"--target vax-linux --runner ./fails", 4, "--target vax-linux: not supported"},
+        {"--target arm64-apple-ios --runner ./fails", 3, "found none of arm64-apple-ios-gcc"},
+        {"--target host --runner nonesuch", 3, "--runner: found no nonesuch"},
+        {"--target host --runner ./fails", 3, "ended with exit code 9: no such device"},
+        {"--target host --runner ./fails --via cache", 2, "--via cache: not with --target"},
+    };
+    for (const auto &c : cases) {
+        const Ended ended = call(std::string("run") + kTensors + " -o there.npy " + c.options);
+        EXPECT_EQ(ended.code, c.code) << c.options << ": " << ended.err;
+        EXPECT_NE(ended.err.find(c.message), std::string::npos) << c.options << ": " << ended.err;
+        EXPECT_FALSE(std::filesystem::exists(at("there.npy"))) << c.options;
+    }
+}
+
+}  // namespace
+}  // namespace lacuna
