@@ -55,10 +55,13 @@ lac_status step(const std::vector<const Cached *> &caches, const Problem &p, Ten
     });
     std::vector<const lac_cache *> list;
     for (const Cached *c : caches) list.push_back(c->get());
-    const lac_step s{sizeof(lac_step), static_cast<int32_t>(list.size()),
-                     list.data(),      queries.data(),
-                     p.lists,          plan,
-                     nullptr};
+    const lac_step s{sizeof(lac_step),
+                     static_cast<int32_t>(list.size()),
+                     list.data(),
+                     queries.data(),
+                     p.lists,
+                     plan,
+                     p.tree.empty() ? nullptr : p.tree.data()};
     const size_t bytes =
         plan ? lac_step_plan_bytes(plan, threads.count)
              : workspace_bytes(caches, rows.most, threads.count, p, caches[0]->kernel());

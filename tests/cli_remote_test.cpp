@@ -96,6 +96,7 @@ TEST_F(CliRemote, SaysWhatIsMissing) {
         {"--target vax-linux --runner ./fails", 4, "--target vax-linux: not supported"},
         {"--target arm64-apple-ios --runner ./fails", 3, "found none of arm64-apple-ios-gcc"},
         {"--target host --runner nonesuch", 3, "--runner: found no nonesuch"},
+        {"--target host --runner ./fails --kv-dtype f16", 2, "--target: f32_kvf16"},
         {"--target host --runner ./fails", 3, "ended with exit code 9: no such device"},
         {"--target host --runner ./fails --via cache", 2, "--via cache: not with --target"},
     };

@@ -133,17 +133,18 @@ const Spoilt kBadPlans[] = {
     {"K tokens negative", LAC_BAD_SHAPE, [](Trial &s) { s.shape.k_tokens = -1; }},
     {"everything huge", LAC_BAD_SHAPE,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, kMost,   kMost,   kMost,  20, 30,
-                    nullptr,        nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, kMost,   kMost,   kMost,   20,     30,
+                    nullptr,        nullptr, nullptr, nullptr, nullptr};
      }},
     {"heads times tokens huge", LAC_BAD_SHAPE, [](Trial &s) { s.shape.heads = kMost / 10 * 2; }},
     {"tokens huge", LAC_BAD_LENGTH,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, 1, 4, 2, 20, kMost, nullptr, nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, 1,       4,       2,       20,     kMost,
+                    nullptr,        nullptr, nullptr, nullptr, nullptr};
      }},
     {"Q tokens huge", LAC_BAD_LENGTH,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, 1,       1,       1,      LAC_MAX_TOKENS + 1, 30,
+         s.shape = {sizeof s.shape, 1,       1,       1,      LAC_MAX_TOKENS + 1, 30, nullptr,
                     nullptr,        nullptr, nullptr, nullptr};
      }},
     {"Q length negative", LAC_BAD_LENGTH, [](Trial &s) { s.q_lengths[1] = -1; }},

@@ -51,8 +51,8 @@ public:
         : case_(c), variant_(variant_of(c.numbers)), pattern_(lac::pattern(c.pattern)) {
         const lac_kernel kernel{sizeof(lac_kernel), reinterpret_cast<const lac_bundle *>(1),
                                 &variant_, "test"};
-        shape_ = {sizeof(lac_shape), 1,       c.group_heads,  1,      c.q_tokens, c.k_tokens,
-                  nullptr,           nullptr, &case_.q_start, nullptr};
+        shape_ = {sizeof(lac_shape), 1,       c.group_heads,  1,       c.q_tokens, c.k_tokens,
+                  nullptr,           nullptr, &case_.q_start, nullptr, nullptr};
         if (reads_lists(pattern_)) {
             const int heads = c.own_lists ? c.group_heads : 1;
             const auto seed = static_cast<unsigned>(c.q_tokens * 97 + c.k_tokens);
