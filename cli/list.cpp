@@ -98,7 +98,8 @@ Json targets() {
         rows.push_back({{"arch", platform.arch},
                         {"os", platform.os},
                         {"triples", triples_of(platform)},
-                        {"tiers", tiers_of(platform)}});
+                        {"tiers", tiers_of(platform)},
+                        {"tested", platform.tested}});
     }
     return rows;
 }
@@ -146,7 +147,7 @@ void print_targets(const Json &rows) {
         }
         std::cout << word(row["arch"]) << ' ' << word(row["os"]) << "\n    triples  " << triples
                   << "\n    tiers    " << all << "\n    runs here" << (here.empty() ? "  no" : here)
-                  << '\n';
+                  << "\n    tested     " << word(row["tested"]) << '\n';
     }
 }
 

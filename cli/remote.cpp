@@ -105,11 +105,11 @@ private:
     }
     void send(const fs::path &file, const std::string &to) const {
         adb_ ? checked(adb({"push", file.string(), to}))
-             : checked(piped("exec \"$@\" <\"$0\"", file, "cat >" + to));
+             : checked(piped(R"(exec "$@" <"$0")", file, "cat >" + to));
     }
     void fetch(const std::string &from, const fs::path &file) const {
         adb_ ? checked(adb({"pull", from, file.string()}))
-             : checked(piped("exec \"$@\" >\"$0\"", file, "cat " + from));
+             : checked(piped(R"(exec "$@" >"$0")", file, "cat " + from));
     }
 
     std::string checked(const std::vector<std::string> &command) const {

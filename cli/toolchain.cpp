@@ -73,7 +73,10 @@ std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", 
 
 std::vector<std::string> compile_options(const Platform &platform) {
     std::vector<std::string> options(std::begin(kCompileOptions), std::end(kCompileOptions));
-    if (platform.halide_os != Halide::Target::Windows) options.emplace_back("-fPIC");
+    const bool windows = platform.halide_os == Halide::Target::Windows;
+    if (windows) options.emplace_back("-mno-incremental-linker-compatible");  // no dates
+    if (!windows && platform.halide_arch != Halide::Target::WebAssembly)
+        options.emplace_back("-fPIC");
     // Else atomic additions become calls into the compiler's library.
     if (platform.clang_triple == std::string("aarch64-unknown-linux-gnu"))
         options.emplace_back("-mno-outline-atomics");

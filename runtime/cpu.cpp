@@ -1,5 +1,5 @@
 // x86-64: asks the CPU and, for registers the operating system must save, the control register.
-// ARM: what the operating system says of the CPU. Unknown means absent.
+// ARM and RISC-V: what the operating system says of the CPU. Unknown means absent.
 #include "runtime/cpu.h"
 
 #include "runtime/os.h"
@@ -48,6 +48,15 @@ namespace lacuna {
 uint32_t cpu_features() {
     constexpr unsigned long kNeon = 1u << 12;
     return (hardware_bits() & kNeon) ? kCpuNeon : 0u;
+}
+}  // namespace lacuna
+
+#elif defined(__riscv) && defined(__linux__)
+
+namespace lacuna {
+uint32_t cpu_features() {
+    constexpr unsigned long kV = 1ul << ('V' - 'A');  // of the V extension: 128 bits at least
+    return (hardware_bits() & kV) ? kCpuRvv128 : 0u;
 }
 }  // namespace lacuna
 

@@ -10,6 +10,7 @@ enum CpuFeature : uint32_t {
     kCpuAvx512 = 1u << 2,  // F, CD, BW, DQ, VL, and the OS saves the registers
     kCpuAvx512Vnni = 1u << 3,
     kCpuNeon = 1u << 4,
+    kCpuRvv128 = 1u << 5,  // RISC-V vectors of at least 128 bits
 };
 
 // What this CPU has; 0 where it cannot be asked.

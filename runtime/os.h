@@ -17,7 +17,7 @@ inline void pause() {
 }
 const char *environment(const char *name);
 
-#if defined(__linux__) && defined(__arm__)
+#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
 // The kernel's HWCAP word: what the CPU has.
 unsigned long hardware_bits();
 #endif

@@ -17,7 +17,7 @@ int pthread_cond_wait(void *condition, void *mutex);
 int pthread_cond_broadcast(void *condition);
 int pthread_create(void *thread, const void *attributes, void *(*main)(void *), void *argument);
 int pthread_join(uintptr_t thread, void **result);
-#if defined(__linux__) && defined(__arm__)
+#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
 unsigned long getauxval(unsigned long type);
 #endif
 }
@@ -26,7 +26,7 @@ namespace lacuna {
 
 void yield() { sched_yield(); }
 const char *environment(const char *name) { return getenv(name); }
-#if defined(__linux__) && defined(__arm__)
+#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
 unsigned long hardware_bits() {
     constexpr unsigned long kHwcap = 16;
     return getauxval(kHwcap);

@@ -18,7 +18,10 @@ int steps(int wanted, int all) {
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
     const int unrolled = steps(tile.score_unroll, s.head_dim);
-    if (unrolled % kIndexed != 0) return vectors::dots_by_panel(s, row_block, tile, lanes);
+    if (unrolled % kIndexed != 0) {
+        vectors::dots_by_panel(s, row_block, tile, lanes);
+        return;
+    }
     RVar block("block"), feature("feature");
     s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
     s.dot.update()
@@ -39,7 +42,10 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
     const int unrolled = steps(tile.value_unroll, s.format.panel_keys);
-    if (unrolled % kIndexed != 0) return vectors::products(s, tile, lanes);
+    if (unrolled % kIndexed != 0) {
+        vectors::products(s, tile, lanes);
+        return;
+    }
     RVar block("block"), key("key");
     s.product.update()
         .split(s.each_key.x, block, key, unrolled)

@@ -86,10 +86,10 @@ const std::vector<Tier> kArm64Tiers = {
      kCpuNeon,
      nullptr,
      &kArmSchedule,
-     {8, 31, 8, 4, 300},
-     {16, 8, 4, 4, 4, 2},
-     {4, 4, 4, 4, 4, 2},
-     {1, 1, 1, 4, 4, 4}},
+     {8, 31, 16, 4, 300},
+     {16, 8, 4, 4, 8, 1},
+     {4, 4, 4, 4, 8, 1},
+     {1, 1, 1, 4, 8, 2}},
 };
 
 // 16 registers, and no fused multiply-add from Halide 21: what holds for sse41 holds here.
@@ -105,27 +105,56 @@ const std::vector<Tier> kArm32Tiers = {
      {1, 1, 1, 1, 1, 4}},
 };
 
+// Nobody has tuned these, and nothing here runs them.
+const std::vector<Tier> kRiscvTiers = {{"rvv128",
+                                        {Target::RVV},
+                                        kCpuRvv128,
+                                        nullptr,
+                                        &kGenericSchedule,
+                                        {8, 15, 4, 4, 0},
+                                        {4, 1, 1, 1, 1, 1},
+                                        {2, 1, 1, 1, 1, 1},
+                                        {1, 1, 1, 1, 1, 1}}};
+const std::vector<Tier> kWasmTiers = {{"simd128",
+                                       {Target::WasmSimd128},
+                                       0,
+                                       nullptr,
+                                       &kGenericSchedule,
+                                       {8, 15, 4, 4, 0},
+                                       {4, 1, 1, 1, 1, 1},
+                                       {2, 1, 1, 1, 1, 1},
+                                       {1, 1, 1, 1, 1, 1}}};
+
+constexpr const char *kNative = "natively", *kEmulated = "under an emulator",
+                     *kNotRun = "compiled, not run";
+
 const std::vector<Platform> kPlatforms = {
-    {"x86_64", "linux", Target::X86, 64, Target::Linux, "x86_64-unknown-linux-gnu", "gnu",
+    {"x86_64", "linux", Target::X86, 64, Target::Linux, "x86_64-unknown-linux-gnu", "gnu", kNative,
      "x86_64-unknown-linux-gnu, x86_64-linux-musl", &kX86Tiers},
-    {"x86_64", "android", Target::X86, 64, Target::Android, "x86_64-linux-android", "gnu",
+    {"x86_64", "android", Target::X86, 64, Target::Android, "x86_64-linux-android", "gnu", kNotRun,
      "x86_64-linux-android", &kX86Tiers},
-    {"x86_64", "macos", Target::X86, 64, Target::OSX, "x86_64-apple-macos11", "darwin",
+    {"x86_64", "macos", Target::X86, 64, Target::OSX, "x86_64-apple-macos11", "darwin", kNotRun,
      "x86_64-apple-macos, x86_64-apple-darwin", &kX86Tiers},
     {"x86_64", "windows", Target::X86, 64, Target::Windows, "x86_64-pc-windows-msvc", "coff",
-     "x86_64-pc-windows-msvc", &kX86Tiers},
+     kNotRun, "x86_64-pc-windows-msvc", &kX86Tiers},
     {"aarch64", "linux", Target::ARM, 64, Target::Linux, "aarch64-unknown-linux-gnu", "gnu",
-     "aarch64-linux-gnu, aarch64-unknown-linux-musl", &kArm64Tiers},
+     kEmulated, "aarch64-linux-gnu, aarch64-unknown-linux-musl", &kArm64Tiers},
     {"aarch64", "android", Target::ARM, 64, Target::Android, "aarch64-linux-android", "gnu",
-     "aarch64-linux-android", &kArm64Tiers},
-    {"aarch64", "ios", Target::ARM, 64, Target::IOS, "arm64-apple-ios13", "darwin",
+     kNotRun, "aarch64-linux-android", &kArm64Tiers},
+    {"aarch64", "ios", Target::ARM, 64, Target::IOS, "arm64-apple-ios13", "darwin", kNotRun,
      "arm64-apple-ios", &kArm64Tiers},
-    {"aarch64", "macos", Target::ARM, 64, Target::OSX, "arm64-apple-macos11", "darwin",
+    {"aarch64", "macos", Target::ARM, 64, Target::OSX, "arm64-apple-macos11", "darwin", kNotRun,
      "arm64-apple-macos, arm64-apple-darwin", &kArm64Tiers},
+    {"aarch64", "windows", Target::ARM, 64, Target::Windows, "aarch64-pc-windows-msvc", "coff",
+     kNotRun, "aarch64-pc-windows-msvc", &kArm64Tiers},
     {"arm", "linux", Target::ARM, 32, Target::Linux, "armv7-unknown-linux-gnueabihf", "gnu",
-     "arm-linux-gnueabihf, armv7-unknown-linux-gnueabihf", &kArm32Tiers},
-    {"arm", "android", Target::ARM, 32, Target::Android, "armv7a-linux-androideabi", "gnu",
+     kEmulated, "arm-linux-gnueabihf, armv7-unknown-linux-gnueabihf", &kArm32Tiers},
+    {"arm", "android", Target::ARM, 32, Target::Android, "armv7a-linux-androideabi", "gnu", kNotRun,
      "armv7a-linux-androideabi, armv7-linux-androideabi", &kArm32Tiers},
+    {"riscv64", "linux", Target::RISCV, 64, Target::Linux, "riscv64-unknown-linux-gnu", "gnu",
+     kNotRun, "riscv64-linux-gnu, riscv64-unknown-linux-gnu", &kRiscvTiers},
+    {"wasm32", "emscripten", Target::WebAssembly, 32, Target::WebAssemblyRuntime,
+     "wasm32-unknown-emscripten", "gnu", kNotRun, "wasm32-unknown-emscripten", &kWasmTiers},
 };
 
 // Other spellings in triples.
@@ -176,6 +205,7 @@ std::vector<const Tier *> default_tiers(const Platform &platform) {
 
 Target halide_target(const Platform &platform, const Tier &tier) {
     Target t(platform.halide_os, platform.halide_arch, platform.bits, tier.features);
+    if (platform.halide_arch == Target::RISCV) t.vector_bits = 128;
     for (auto f : {Target::NoRuntime, Target::NoAsserts, Target::NoBoundsQuery}) t.set_feature(f);
     return t;
 }

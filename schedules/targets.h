@@ -32,6 +32,7 @@ struct Platform {
     Halide::Target::OS halide_os;
     const char *clang_triple;        // what the runtime's sources are compiled for
     const char *archive;             // llvm-ar's format
+    const char *tested;              // how its kernels were last run
     const char *examples;            // triples as users write them
     const std::vector<Tier> *tiers;  // best first
 };

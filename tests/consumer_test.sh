@@ -183,7 +183,7 @@ pthread_join pthread_mutex_destroy pthread_mutex_init pthread_mutex_lock pthread
 # 32-bit ARM divides integers in its compiler's library, and has its CPU described.
 arm32='getauxval __aeabi_idiv __aeabi_idivmod __aeabi_ldivmod __aeabi_uidiv __aeabi_uidivmod
 __aeabi_uldivmod'
-# only_libc LIBRARY [COMPILER [MORE]]: nothing but the above stays undefined once all members are linked.
+# only_libc LIBRARY [COMPILER [MORE]]: nothing but the above stays undefined once all are linked.
 only_libc() {
     "${2:-cc}" -r -nostdlib -Wl,--whole-archive "$1" -o linked.o || return 1
     nm --undefined-only linked.o | awk '{print $2}' | sort -u >undefined
@@ -200,6 +200,24 @@ JSON
     generate --spec types.json --tiers avx2,sse41,generic --name types -o types &&
         only_libc types/lib/libtypes.a && nm linked.o >names &&
         grep -q types_pack_keys_f32_f16_d16_sse41 names
+}
+# What nothing here runs is compiled, and asks its platform for the same: TRIPLE…
+undefined_elsewhere() {
+    local triple library status=0
+    for triple; do
+        generate --target "$triple" --head-dim 64 --pattern "$pattern" -o "to-$triple" || return 1
+        library=$(echo "to-$triple"/lib/*.*)
+        llvm-nm-19 --quiet --undefined-only -j "$library" | sed 's/:$//' | grep -v '\.o$' | grep . |
+            sort -u >wanted
+        llvm-nm-19 --quiet --defined-only -j "$library" | sort -u >defined
+        [[ -s defined ]] || { echo "$triple: nm found nothing"; return 1; }
+        comm -23 wanted defined |
+            grep -vxE "_?(${libc//[[:space:]]/|}|${arm32//[[:space:]]/|}|(__)?bzero|memset_pattern16)" |
+            grep -vE '^(__chkstk|_fltused|__imp_.*|__aeabi_mem.*)$' |
+            grep -vE '^__(indirect_function_table|memory_base|stack_pointer|table_base)$' &&
+            echo "$triple: undefined, above" && status=1
+    done
+    return "$status"
 }
 # Names are the bundle's own, the runtime's C++, or declared in a public header.
 own_names() {
@@ -290,6 +308,10 @@ check "examples/attention.c on arm-32, emulated" \
     emulated arm-linux-gnueabihf arm-linux-gnueabihf-gcc qemu-arm -cpu cortex-a9
 check "only libc is undefined on arm-32" \
     only_libc arm-linux-gnueabihf/lib/liblac.a arm-linux-gnueabihf-gcc "$arm32"
+check "compiled for platforms that are not run" \
+    undefined_elsewhere aarch64-linux-android arm64-apple-ios arm64-apple-macos \
+    aarch64-pc-windows-msvc armv7a-linux-androideabi riscv64-linux-gnu wasm32-unknown-emscripten \
+    x86_64-linux-android x86_64-apple-macos x86_64-pc-windows-msvc
 check "every external name is the bundle's" own_names
 check "no build path in the library" no_paths
 check "20 kills never leave half a bundle" kills

@@ -6,6 +6,10 @@ set(cross_tests kernel gather pairs determinism cache run_time_lists list_cuts)
 set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
 set(cross_arm_cache_filter -*AnyChunks*) # the same as on aarch64, for a minute
 
+add_library(count_plugin MODULE cross/count_plugin.c)
+set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
+target_link_options(count_plugin PRIVATE -Wl,--unresolved-symbols=ignore-all) # the emulator's
+
 function(lacuna_emulated_tests arch)
   cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU" "" ${ARGN})
   find_program(LACUNA_${arch}_CXX ${ARG_COMPILER}-g++)
@@ -36,6 +40,10 @@ function(lacuna_emulated_tests arch)
     USES_TERMINAL_BUILD TRUE
     INSTALL_COMMAND ""
     DEPENDS lacuna)
+  add_test(NAME ${arch}_instructions
+           COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/cross/count.py ${arch}
+                   ${CMAKE_CURRENT_SOURCE_DIR}/cross/budgets.json ${LACUNA_${arch}_EMULATOR}
+                   -cpu ${ARG_CPU} -plugin $<TARGET_FILE:count_plugin> ${dir}/bin/count)
   foreach(name IN LISTS cross_tests)
     set(command ${LACUNA_${arch}_EMULATOR} -cpu ${ARG_CPU} -L /usr/${ARG_COMPILER} ${dir}/bin/${name}_test)
     foreach(filter IN ITEMS ${cross_${name}_filter} ${cross_${arch}_${name}_filter})
