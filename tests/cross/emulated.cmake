@@ -4,7 +4,9 @@ include(ExternalProject)
 set(cross_tests kernel gather pairs determinism cache run_time_lists list_cuts)
 # Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
 set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
-set(cross_arm_cache_filter -*AnyChunks*) # the same as on aarch64, for a minute
+# What emulated aarch64 has shown of the same C code, and the other tests show of the kernels.
+set(cross_arm_cache_filter -*AnyChunks*)
+set(cross_arm_run_time_lists_filter -*RunTimeAtomsAgree*)
 
 add_library(count_plugin MODULE cross/count_plugin.c)
 set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
