@@ -6,6 +6,7 @@ set(cross_tests kernel gather pairs determinism cache run_time_lists list_cuts)
 set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
 # What emulated aarch64 has shown of the same C code, and the other tests show of the kernels.
 set(cross_arm_cache_filter -*AnyChunks*)
+set(cross_arm_kernel_filter -*kvf16*) # NEON of 32-bit ARM reads f16's denormals as 0
 set(cross_arm_run_time_lists_filter -*RunTimeAtomsAgree*)
 
 add_library(count_plugin MODULE cross/count_plugin.c)
