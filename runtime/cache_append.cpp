@@ -100,8 +100,9 @@ private:
 
     void append_keys(const PackedStore &store, const Lanes &lanes, const Elements &rows,
                      int32_t stride) const {
-        if (lanes.whole) return pack_keys(store, lanes.place, rows, lanes.count, stride);
-        pack_keys(staging_, 0, rows, lanes.count, stride);
+        pack_keys(lanes.whole ? store : staging_, lanes.whole ? lanes.place : 0, rows, lanes.count,
+                  stride);
+        if (lanes.whole) return;
         const int64_t keys = variant_.panel_keys, dim = variant_.head_dim;
         const Elements panel = store.keys.from(lanes.place * keys * dim + lanes.first);
         for (int64_t d = 0; d < dim; d++)
@@ -111,8 +112,9 @@ private:
 
     void append_values(const PackedStore &store, const Lanes &lanes, const Elements &rows,
                        int32_t stride) const {
-        if (lanes.whole) return pack_values(store, lanes.place, rows, lanes.count, stride);
-        pack_values(staging_, 0, rows, lanes.count, stride);
+        pack_values(lanes.whole ? store : staging_, lanes.whole ? lanes.place : 0, rows,
+                    lanes.count, stride);
+        if (lanes.whole) return;
         const int64_t plane = variant_.plane, size = plane * variant_.panel_keys;
         for (int64_t p = 0; p < variant_.value_planes; p++)
             copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
@@ -129,12 +131,15 @@ private:
         }
     }
     void append_key_row(const Elements &to, const Elements &from) const {
-        if (from.type == to.type) return copy(to, from, variant_.head_dim);
-        pack_keys(staging_, 0, from, 1, 0);
-        copy(to, staging_.keys, variant_.head_dim, variant_.panel_keys);
+        const bool same = from.type == to.type;
+        if (!same) pack_keys(staging_, 0, from, 1, 0);
+        copy(to, same ? from : staging_.keys, variant_.head_dim, same ? 1 : variant_.panel_keys);
     }
     void append_value_row(const Elements &to, const Elements &from) const {
-        if (from.type == to.type) return copy(to, from, variant_.value_dim);
+        if (from.type == to.type) {
+            copy(to, from, variant_.value_dim);
+            return;
+        }
         pack_values(staging_, 0, from, 1, 0);
         const int32_t plane = variant_.plane;
         for (int32_t d = 0; d < variant_.value_dim; d += plane)

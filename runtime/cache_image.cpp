@@ -79,8 +79,7 @@ void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
             const PackedStore &store = head.store[s];
             for (int32_t r = 0; r < c.store[s].residues; r++) {
                 const int64_t keys = class_keys(c.store[s], r, high);
-                const int64_t used =
-                    smaller<int64_t>(ceil_div(keys, v.panel_keys), store.per_residue);
+                const auto used = smaller<int64_t>(ceil_div(keys, v.panel_keys), store.per_residue);
                 const int64_t first = int64_t{r} * store.per_residue;
                 visit(store.keys.data + first * key_bytes, used * key_bytes);
                 for (int32_t p = 0; p < v.value_planes; p++)

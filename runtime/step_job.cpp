@@ -22,7 +22,10 @@ void run_task(const Job &job, const Scratch &scratch, int64_t unit, int64_t firs
     const HeadKeys keys = head_keys(*job.call.caches[head.sequence], head.kv_head);
     const int64_t number = task / ws.slices();
     const TileBlock &block = plan.blocks[layout.first_block + number - first_block];
-    if (ws.slices() == 1) return attend_block(job.call, keys, scratch, layout, head, block);
+    if (ws.slices() == 1) {
+        attend_block(job.call, keys, scratch, layout, head, block);
+        return;
+    }
     const Slice slice{static_cast<int32_t>(task % ws.slices()), ws.slices(),
                       ws.shared_parts(number), ws.finished(number)};
     attend_slice(job.call, keys, scratch, layout, head, block, slice);
@@ -46,10 +49,11 @@ void work(void *argument, int32_t thread) {
 
 }  // namespace
 
-void attend_step(const Call &call, const Workspace &ws) {
-    *ws.next_task() = 0;
-    for (int64_t b = 0; ws.slices() > 1 && b < call.plan->unit_blocks; b++) *ws.finished(b) = 0;
-    Job job{call, ws};
+void attend_step(const Call &call, const Workspace &workspace) {
+    *workspace.next_task() = 0;
+    for (int64_t b = 0; workspace.slices() > 1 && b < call.plan->unit_blocks; b++)
+        *workspace.finished(b) = 0;
+    Job job{call, workspace};
     if (call.threads == 1)
         work(&job, 0);
     else

@@ -61,7 +61,7 @@ private:
     void pairs(const Batch &batch);
 
     void locate_rows();
-    void begin_with_sink(int32_t r, float logit);
+    void begin_with_sink(int32_t r, float logit) const;
     Elements rows_in(const lac_tensor &t, int32_t *extent);
     void pack_queries();
     void fold(float *to, int32_t *index, int32_t count);

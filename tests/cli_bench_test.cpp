@@ -1,4 +1,4 @@
-// lacuna bench as a user calls it.
+// lacuna bench, and run through the cache, as a user calls them.
 #include <algorithm>
 #include <fstream>
 
@@ -115,6 +115,21 @@ TEST_F(Cli, BenchNamesTheCrossover) {
     const Ended text = call(at + "strided:16");
     const std::string note = "\n  dense order below " + std::to_string(crossover) + " tokens\n";
     EXPECT_NE(text.out.find(note), text.out.npos) << text.out;
+}
+
+TEST_F(Cli, RunViaCacheGivesTheSameFiles) {
+    put_tensor("q.npy", {2, 4, 50, 16});
+    put_tensor("k.npy", {2, 2, 50, 16});
+    put_tensor("v.npy", {2, 2, 50, 16});
+    const std::string run =
+        "run --q q.npy --k k.npy --v v.npy --pattern window:9+sink:2 --check --json -o ";
+    parsed(run + "whole.npy --log-sum-exp whole_sums.npy");
+    for (const std::string chunk :
+         {"--chunk 1", "--chunk 7", "--chunk 99 --compiled --threads 2"}) {
+        parsed(run + "out.npy --log-sum-exp sums.npy --via cache " + chunk);
+        EXPECT_EQ(read_npy(at("out.npy")).data, read_npy(at("whole.npy")).data) << chunk;
+        EXPECT_EQ(read_npy(at("sums.npy")).data, read_npy(at("whole_sums.npy")).data) << chunk;
+    }
 }
 
 TEST_F(Cli, BenchDecodes) {

@@ -145,21 +145,6 @@ TEST_F(Cli, RunDescribesItselfInJson) {
     EXPECT_EQ(run["agrees"], true);
 }
 
-TEST_F(Cli, RunViaCacheGivesTheSameFiles) {
-    put_tensor("q.npy", {2, 4, 50, 16});
-    put_tensor("k.npy", {2, 2, 50, 16});
-    put_tensor("v.npy", {2, 2, 50, 16});
-    const std::string run =
-        "run --q q.npy --k k.npy --v v.npy --pattern window:9+sink:2 --check --json -o ";
-    parsed(run + "whole.npy --log-sum-exp whole_sums.npy");
-    for (const std::string chunk :
-         {"--chunk 1", "--chunk 7", "--chunk 99 --compiled --threads 2"}) {
-        parsed(run + "out.npy --log-sum-exp sums.npy --via cache " + chunk);
-        EXPECT_EQ(read_npy(at("out.npy")).data, read_npy(at("whole.npy")).data) << chunk;
-        EXPECT_EQ(read_npy(at("sums.npy")).data, read_npy(at("whole_sums.npy")).data) << chunk;
-    }
-}
-
 // The queries of put_tensors() stand at 3 to 14.
 bool in_block(int64_t head, int64_t q, int64_t k) { return (q + 3) / 4 == k / 4 && head != 1; }
 
