@@ -76,7 +76,6 @@ void TileAttention::locate_rows() {
 
 // A sink is a partial result without a value: maximum and sum of one logit, in base-2 units.
 void TileAttention::begin_with_sink(int32_t r, float logit) const {
-    constexpr double kLog2E = 1.4426950408889634;
     float *stats = s_.sinks + int64_t{r} * v_.partial_row + int64_t{v_.value_planes} * v_.plane;
     stats[0] = static_cast<float>(logit * kLog2E);
     stats[1] = 1.0f;

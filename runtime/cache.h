@@ -40,7 +40,7 @@ struct lac_cache {
     lac_pattern pattern;
     lac_cache_options options;
     int32_t tokens;
-    int32_t high;  // the most tokens there have been since the ring last held all of them
+    int32_t high;  // the most tokens there have been since it was last empty
     int32_t store_count;
     bool rows;  // keys that are listed one by one lie in rows
     lacuna::CacheStore store[lacuna::kMaxSegments];
@@ -54,6 +54,9 @@ namespace lacuna {
 // Checks the arguments and sets all but the contents.
 lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_cache_options *options, lac_cache *cache);
+
+// One sequence at full context, with its last tokens as queries, and no lists.
+lac_shape shape_of(const lac_cache_options &options, int32_t q_tokens);
 
 // The memory of one KV head, and one panel of K and of V where a panel that is not whole is packed
 // before its keys go to their lanes.

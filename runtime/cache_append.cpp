@@ -26,6 +26,7 @@ struct Lanes {
     int32_t place;         // of the panel
     int32_t first, count;  // lanes
     bool whole;            // nothing that was in the panel before is of use
+    bool opened;           // the ring takes the panel for its next turn
 };
 
 class Appender {
@@ -54,7 +55,9 @@ private:
             i += count;
             if (panel >= store.per_residue && store.per_residue == store.fixed) continue;
             const bool whole = count == keys || (lane == 0 && panel < store.per_residue);
-            const Lanes lanes{store.place(residue, panel), lane, count, whole};
+            // Not when a trim took tokens back: then this turn has begun before.
+            const bool opened = lane == 0 && cache_.tokens + token >= cache_.high;
+            const Lanes lanes{store.place(residue, panel), lane, count, whole, opened};
             append_keys(store, lanes, row(k_, kv_head, token), stride(k_, info, count));
             append_values(store, lanes, row(v_, kv_head, token), stride(v_, info, count));
         }
@@ -107,7 +110,7 @@ private:
         const Elements panel = store.keys.from(lanes.place * keys * dim + lanes.first);
         for (int64_t d = 0; d < dim; d++)
             copy(panel.from(d * keys), staging_.keys.from(d * keys), lanes.count);
-        add_flag(store.keys_nonfinite[lanes.place], *staging_.keys_nonfinite, lanes.first == 0);
+        add_flag(store.keys_nonfinite[lanes.place], *staging_.keys_nonfinite, lanes.opened);
     }
 
     void append_values(const PackedStore &store, const Lanes &lanes, const Elements &rows,
@@ -119,7 +122,7 @@ private:
         for (int64_t p = 0; p < variant_.value_planes; p++)
             copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
                  staging_.values.from(p * staging_.panels * size), lanes.count * plane);
-        add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.first == 0);
+        add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
     }
 
     // As they are, or rounded on the way through the staging panel.
@@ -167,12 +170,12 @@ int64_t farthest_keys(const lac_cache &cache, int32_t tokens) {
 
 extern "C" lac_status lac_cache_append(lac_cache *cache, const lac_tensor *k, const lac_tensor *v) {
     using namespace lacuna;
-    if (!cache || !k) return LAC_BAD_ARGUMENT;
+    if (!cache || !k || k->size != sizeof(lac_tensor)) return LAC_BAD_ARGUMENT;
     const lac_cache_options &o = cache->options;
+    if (k->tokens < 1 || k->tokens > o.max_append) return LAC_BAD_LENGTH;
     const int64_t farthest = farthest_keys(*cache, k->tokens);
     if (lac_status s = validate_appended(cache->variant(), o.kv_heads, farthest, k, v); s != LAC_OK)
         return s;
-    if (k->tokens < 1 || k->tokens > o.max_append) return LAC_BAD_LENGTH;
     if (k->tokens > o.max_context - cache->tokens) return LAC_CACHE_FULL;
     const Appender appender(*cache, *k, *v);
     for (int32_t head = 0; head < o.kv_heads; head++) appender.append(head);

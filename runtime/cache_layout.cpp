@@ -90,16 +90,19 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
 
 }  // namespace
 
+lac_shape shape_of(const lac_cache_options &o, int32_t q_tokens) {
+    return {sizeof(lac_shape), 1,       o.heads, o.kv_heads, q_tokens, o.max_context,
+            nullptr,           nullptr, nullptr, nullptr,    nullptr};
+}
+
 lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
                           const lac_cache_options *options, lac_cache *cache) {
     if (!options) return LAC_BAD_ARGUMENT;
     if (const lac_status s = validate_options(*options); s != LAC_OK) return s;
-    const int32_t context = options->max_context;
     const lac_lists no_lists{sizeof(lac_lists), 0,       nullptr, nullptr, 1, 1, 0, 0, 0,
                              nullptr,           nullptr, nullptr, 0};
-    const lac_shape shape{
-        sizeof(lac_shape), 1,       options->heads, options->kv_heads, 1,      context,
-        nullptr,           nullptr, nullptr,        &no_lists,         nullptr};
+    lac_shape shape = shape_of(*options, 1);
+    shape.lists = &no_lists;
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);
@@ -112,6 +115,8 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     cache->rows = plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs);
     for (int32_t s = 0; s < plan.store_count; s++)
         cache->store[s] = store_of(plan, s, cache->options);
+    for (int32_t s = 0; s < plan.store_count; s++)
+        if (!panels_fit(cache->variant(), cache->store[s].room())) return LAC_BAD_LENGTH;
     Carver head(nullptr), all(nullptr);
     carve_head(head, *cache);
     cache->head_bytes = head.used();

@@ -20,7 +20,9 @@ size_t place(lac_plan &plan, const PlanCounts &count, Carver carver) {
 
 constexpr size_t kHeader = aligned(sizeof(lac_plan));
 
-bool in_range(const PlanCounts &c) {
+bool in_range(const lac_plan &plan, const PlanCounts &c) {
+    for (int32_t s = 0; s < plan.store_count; s++)
+        if (!panels_fit(*plan.variant, plan.store_panels[s])) return false;
     return larger(larger(c.blocks, c.tiles), c.runs) < INT32_MAX &&
            c.words < static_cast<int64_t>(kTested);
 }
@@ -38,7 +40,7 @@ lac_status count(const lac_kernel *kernel, const lac_pattern **pattern, const la
     describe(plan, *kernel, **pattern, *shape);
     PlanBuilder builder(plan, *shape, false);
     builder.build();
-    if (!in_range(builder.counts())) return LAC_BAD_LENGTH;
+    if (!in_range(plan, builder.counts())) return LAC_BAD_LENGTH;
     *sizes = {builder.counts(), kHeader + place(plan, builder.counts(), Carver(nullptr))};
     return LAC_OK;
 }

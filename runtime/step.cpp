@@ -60,6 +60,11 @@ bool fits(const lac_plan &plan, const lac_step &step, int32_t q_tokens) {
     return true;
 }
 
+lac_status validate_plan(const lac_plan &plan, const lac_step &step, int32_t q_tokens) {
+    if (lac_status s = validate_caches(step, q_tokens); s != LAC_OK) return s;
+    return fits(plan, step, q_tokens) ? LAC_OK : LAC_CACHE_MISMATCH;
+}
+
 // A plan of the step's own, after the lengths of its caches, in the workspace; *used of its bytes.
 lac_status plan_step(const lac_step &step, int32_t q_tokens, void *memory, size_t bytes,
                      const lac_plan **plan, size_t *used) {
@@ -103,17 +108,16 @@ lac_status lac_step_attend(const lac_step *step, const lac_tensor *q, const lac_
                            const lac_args *args, void *workspace, size_t bytes) {
     if (!is_step(step) || !q || !workspace) return LAC_BAD_ARGUMENT;
     if (reinterpret_cast<uintptr_t>(workspace) % LAC_MEMORY_ALIGNMENT) return LAC_BAD_ALIGNMENT;
-    if (lac_status s = validate_caches(*step, q->tokens); s != LAC_OK) return s;
     const lac_plan *plan = step->plan;
     size_t used = 0;
-    if (plan) {
-        if (!fits(*plan, *step, q->tokens)) return LAC_CACHE_MISMATCH;
-    } else if (lac_status s = plan_step(*step, q->tokens, workspace, bytes, &plan, &used);
-               s != LAC_OK) {
+    if (lac_status s = plan ? validate_plan(*plan, *step, q->tokens)
+                            : plan_step(*step, q->tokens, workspace, bytes, &plan, &used);
+        s != LAC_OK)
         return s;
-    }
     Call call;
     if (lac_status s = validate_step(*plan, q, out, args, &call); s != LAC_OK) return s;
+    for (int32_t b = 0; b < step->count; b++)
+        if (overlaps(*out, step->caches[b], step->caches[b]->bytes)) return LAC_OVERLAP;
     call.caches = step->caches;
     const Workspace ws(*plan, call.threads, false, static_cast<uint8_t *>(workspace) + used);
     if (bytes - used < ws.bytes()) return LAC_TOO_SMALL;

@@ -1,4 +1,4 @@
-// Workspace of steps: of one as its caches stand, and of all that there may be.
+// Workspace of steps: of all that there may be, and of one that brings its plan.
 #include "runtime/cache.h"
 #include "runtime/carver.h"
 #include "runtime/plan_builder.h"
@@ -43,9 +43,14 @@ Repeat repeat_of(const lac_plan &plan, int64_t limit) {
     return r;
 }
 
-// What a plan of one cache holds at most, at any length up to shape.k_tokens.
-PlanCounts most_counts(lac_plan &plan, lac_shape shape) {
-    PlanCounts all;
+// What steps of one cache hold at most, at any length up to shape.k_tokens.
+struct Most {
+    PlanCounts counts;
+    int64_t blocks = 0;  // of all KV heads
+};
+
+Most most_of(lac_plan &plan, lac_shape shape) {
+    Most all;
     const int64_t context = shape.k_tokens, most_queries = shape.q_tokens;
     const Repeat repeat = repeat_of(plan, context);
     const int64_t repeats = repeat.from + 2 * repeat.period + most_queries;
@@ -55,25 +60,21 @@ PlanCounts most_counts(lac_plan &plan, lac_shape shape) {
         shape.q_tokens = static_cast<int32_t>(smaller(tokens, most_queries));
         PlanBuilder builder(plan, shape, false);
         builder.build();
-        all = most(all, builder.counts());
+        all.counts = most(all.counts, builder.counts());
+        all.blocks = larger(all.blocks, plan.unit_blocks);
     }
     return all;
 }
 
-// The most that threads may share: one tile fewer than threads, of as many items as a full cache
-// has. A shorter one may have an item more in each segment.
-void share_tiles(lac_plan &plan, const lac_cache_options &o, int32_t threads) {
-    lac_shape shape{};
-    shape.batch = 1;
-    shape.heads = o.heads;
-    shape.kv_heads = o.kv_heads;
-    shape.q_tokens = 1;
-    shape.k_tokens = o.max_context;
+// The most that threads may share: fewer tiles than threads, of as many items as a full cache has.
+// A shorter one may have an item more in each segment.
+void share_tiles(lac_plan &plan, const lac_cache_options &o, int64_t blocks, int32_t threads) {
     lac_plan full = plan;
-    PlanBuilder(full, shape, false).build();
+    PlanBuilder(full, shape_of(o, 1), false).build();
     plan.most_items = larger(plan.most_items, full.most_items) + plan.segment_count;
     plan.most_tiles = 1;
-    plan.unit_blocks = larger(threads - 1, 0);
+    // One cache with one query already has a tile for each KV head.
+    plan.unit_blocks = o.kv_heads < threads ? smaller<int64_t>(blocks, threads - 1) : 0;
 }
 
 }  // namespace
@@ -93,15 +94,11 @@ lac_status lac_step_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
     if (reads_lists(cache.pattern)) return LAC_NO_LISTS;
     const lac_cache_options &o = cache.options;
     if (q_tokens < 1 || q_tokens > o.max_context) return LAC_BAD_LENGTH;
-    lac_shape shape{};
-    shape.batch = 1;
-    shape.heads = o.heads;
-    shape.kv_heads = o.kv_heads;
-    shape.q_tokens = q_tokens;
-    shape.k_tokens = o.max_context;
+    const lac_shape shape = shape_of(o, q_tokens);
     lac_plan plan;
     describe(plan, cache.kernel, cache.pattern, shape);
-    PlanCounts counts = most_counts(plan, shape);
+    Most steps = most_of(plan, shape);
+    PlanCounts &counts = steps.counts;
     // With a tree, no panel of drafted tokens is wholly kept.
     if (q_tokens > 1) {
         const int64_t panels = kMostDrafted / plan.variant->panel_keys + 1;
@@ -113,7 +110,7 @@ lac_status lac_step_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                             &counts.words};
     for (int64_t *n : all) *n *= count;
     plan.batch = count;
-    share_tiles(plan, o, threads);
+    share_tiles(plan, o, steps.blocks * count, threads);
     *bytes = aligned(count * sizeof(int32_t)) + plan_bytes(plan, counts) +
              Workspace(plan, larger(threads, 1), false, nullptr).bytes();
     return LAC_OK;

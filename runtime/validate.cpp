@@ -8,7 +8,6 @@ namespace lacuna {
 
 namespace {
 
-constexpr double kLog2E = 1.4426950408889634;
 constexpr int64_t kMaxElements = INT32_MAX;  // kernels index with 32 bits
 
 bool is_kernel(const lac_kernel *k) {
@@ -230,6 +229,12 @@ lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64
     for (const lac_tensor *t : tensors)
         if (reaches_past(*t, t->token_stride, farthest_keys)) return LAC_BAD_STRIDE;
     return LAC_OK;
+}
+
+bool overlaps(const lac_tensor &out, const void *memory, size_t bytes) {
+    const AddressRange x = range_of(out);
+    const auto first = reinterpret_cast<uintptr_t>(memory);
+    return x.first < first + bytes && first < x.end;
 }
 
 lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_tensor *out,

@@ -16,6 +16,14 @@ lac_status validate_plan_shape(const lac_kernel *kernel, const lac_pattern **pat
 lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern **pattern,
                                    const lac_shape *shape);
 
+// Kernels index the panels of a store with 32 bits.
+inline bool panels_fit(const lac_variant &v, int64_t panels) {
+    const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
+    return panels <= INT32_MAX / (v.panel_keys * features);
+}
+
+constexpr double kLog2E = 1.4426950408889634;  // scores are in base-2 units
+
 struct Call {
     const lac_plan *plan;
     lac_tensor q, k, v, out;
@@ -32,6 +40,9 @@ struct Call {
 // Keys and values that a cache takes: of batch 1, some tokens, KV heads and head sizes.
 lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64_t farthest_keys,
                              const lac_tensor *k, const lac_tensor *v);
+
+// Does some of the output lie in this memory?
+bool overlaps(const lac_tensor &out, const void *memory, size_t bytes);
 
 // All of a call but K and V, which lie in caches.
 lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_tensor *out,

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <cmath>
+
 #include "tests/cached.h"
 
 namespace lacuna {
@@ -41,7 +43,9 @@ public:
 
     void run(const Op &op) {
         switch (op.kind) {
-            case Op::kAppend: append(1 + op.amount % cache_->options().max_append); break;
+            case Op::kAppend:
+                append(1 + op.amount % cache_->options().max_append, op.amount % 8 == 0);
+                break;
             case Op::kAttend: attend(1 + op.amount % cache_->options().max_append); break;
             case Op::kTrim: trim(op.amount % 24); break;
             case Op::kFork: fork(); break;
@@ -62,7 +66,7 @@ private:
     }
 
     // Keys that come again after a trim are others than before.
-    void append(int count) {
+    void append(int count, bool poisoned) {
         if (tokens_ + count > kContext) {
             RC_ASSERT(cache_->append(t_, 0, count) == LAC_CACHE_FULL);
             return;
@@ -74,6 +78,7 @@ private:
                     t_.k.at(0, h, i, d) = normal(random_);
                     t_.v.at(0, h, i, d) = normal(random_);
                 }
+        if (poisoned) t_.v.at(0, 0, tokens_, 3) = std::nanf("");
         RC_ASSERT(cache_->append(t_, 0, count) == LAC_OK);
         tokens_ += count;
         high_ = std::max(high_, tokens_);
@@ -91,12 +96,15 @@ private:
         RC_ASSERT(got == plain(queries));
     }
 
+    // What a kept NaN makes of its feature is a NaN, of any bits.
+    static float or_one_nan(float x) { return std::isnan(x) ? std::nanf("") : x; }
+
     ResultBits last_rows(int queries) {
         ResultBits all;
         for (int h = 0; h < p_.heads; h++)
             for (int i = tokens_ - queries; i < tokens_; i++)
                 for (int d = 0; d < p_.value_dim; d++)
-                    all.push_back(bits_of(t_.out.at(0, h, i, d)));
+                    all.push_back(bits_of(or_one_nan(t_.out.at(0, h, i, d))));
         return all;
     }
 

@@ -270,6 +270,7 @@ TEST(Cache, RefusesWhatItCannotDo) {
     EXPECT_EQ(cache.tokens(), kTokens / 8 * 8);
     EXPECT_EQ(step({&cache}, p, t, {8}, {}), LAC_OK);
     EXPECT_EQ(step({&cache}, p, t, {60}, {}), LAC_FORGOTTEN);
+    for (const int bad : {0, -1, INT32_MIN}) EXPECT_EQ(cache.append(t, 0, bad), LAC_BAD_LENGTH);
     lac_tensor k = tokens_of(t.k.view(), 0, 0, 1), v = tokens_of(t.v.view(), 0, 0, 1);
     k.heads = 3;
     EXPECT_EQ(lac_cache_append(cache.get(), &k, &v), LAC_BAD_SHAPE);
@@ -280,6 +281,36 @@ TEST(Cache, RefusesWhatItCannotDo) {
     int32_t lengths[2];
     lac_shape shape;
     EXPECT_EQ(lac_step_shape(&mixed, 1, lengths, &shape), LAC_CACHE_MISMATCH);
+}
+
+TEST(Cache, KeepsTheOutputOutOfIt) {
+    const Problem p = problem("dense");
+    Tensors t(p);
+    Cached cache(best(), p.pattern, options_of(p, 1, 0));
+    lac::check(cache.append(t, 0, 1));
+    const lac_cache *const caches[] = {cache.get()};
+    const lac_step step{sizeof(lac_step), 1, caches, nullptr, nullptr, nullptr, nullptr};
+    lac_tensor out = tokens_of(t.out.view(), 0, 0, 1);
+    out.data = reinterpret_cast<uint8_t *>(cache.get()) + cache.bytes() - 64;
+    const lac_tensor q = tokens_of(t.q.view(), 0, 0, 1);
+    const lac::Memory workspace(1 << 20);
+    EXPECT_EQ(lac_step_attend(&step, &q, &out, nullptr, workspace.data(), workspace.bytes()),
+              LAC_OVERLAP);
+}
+
+// Threads that have a KV head each share none, and need no room for it.
+TEST(Cache, StepsTakeRoomForWhatTheyShare) {
+    const lac_pattern pattern = parse("dense");
+    const auto bytes = [&](int kv_heads, int threads) {
+        const lac_kernel kernel = best();
+        const lac_cache_options options{sizeof options, 8, kv_heads, 32768, 1, 0};
+        size_t n = 0;
+        lac::check(lac_step_bytes(&kernel, &pattern, &options, 1, 1, threads, &n));
+        return n;
+    };
+    EXPECT_LT(bytes(8, 8), 8 * bytes(8, 1));
+    EXPECT_GT(bytes(1, 8), 8 * bytes(1, 1));
+    EXPECT_LT(bytes(1, 8), size_t{8} << 20);
 }
 
 TEST(Cache, TakesBidiPatternsWhole) {

@@ -191,6 +191,24 @@ TEST(Status, PlanInit) {
     }
 }
 
+// A residue class takes a panel, however few its keys: with many classes panels come to more than
+// kernels can index.
+TEST(Status, PanelsOfTooManyClasses) {
+    Problem p;
+    p.head_dim = p.value_dim = 128;
+    const lac_kernel kernel = find_kernel(general_kernel(p), runnable_tiers().front());
+    const auto measure = [&](int classes) {
+        const lac_pattern pattern = parse("strided:" + std::to_string(classes));
+        const int32_t tokens = 1 << 20;
+        const lac_shape shape{sizeof shape, 1,       1,       1,       1,      tokens,
+                              nullptr,      nullptr, nullptr, nullptr, nullptr};
+        size_t bytes = 0;
+        return lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
+    };
+    EXPECT_EQ(measure(1 << 16), LAC_OK);
+    EXPECT_EQ(measure(1 << 21), LAC_BAD_LENGTH);
+}
+
 TEST(Status, PlanOfAnotherPattern) {
     Trial s;
     for (int32_t i = 0; i < lac_bundle_kernel_count(&lac_kernels); i++) {

@@ -51,6 +51,7 @@ typedef struct lac_cache_state {
     int32_t slots;        /* at max_context, by need: what patterns, appends and roll-backs ask */
     int32_t padded_slots; /* in memory: whole panels */
 } lac_cache_state;
+/* O(tokens), for kept. */
 lac_status lac_cache_read_state(const lac_cache *cache, lac_cache_state *state);
 
 /* K and V rows of a cache whose pattern lists single keys (mask:csr, mask:pairs, topk), as
@@ -91,7 +92,7 @@ size_t lac_step_plan_bytes(const lac_plan *plan, int32_t threads);
  * Errors: LAC_FORGOTTEN (a query would see a key that a ring has dropped: more queries than
  * max_append, or after a trim), LAC_NOT_INCREMENTAL (a pattern whose earlier rows see later keys
  * takes all tokens as queries), LAC_CACHE_MISMATCH (caches that differ, or a plan made for other
- * lengths), LAC_BAD_LENGTH (an empty cache, or more queries than tokens). */
+ * lengths), LAC_BAD_LENGTH (an empty cache, or more queries than tokens), LAC_OVERLAP. */
 lac_status lac_step_attend(const lac_step *step, const lac_tensor *q, const lac_tensor *out,
                            const lac_args *args, void *workspace, size_t bytes);
 
