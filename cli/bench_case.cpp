@@ -12,11 +12,11 @@
 
 namespace lacuna {
 
-Stored normal_numbers(int64_t count, lac_type type, std::mt19937 &generator) {
+Stored normal_numbers(int64_t rows, int32_t features, lac_type type, std::mt19937 &generator) {
     std::normal_distribution<float> distribution;
-    std::vector<float> numbers(static_cast<size_t>(count));
+    std::vector<float> numbers(static_cast<size_t>(rows) * features);
     for (float &x : numbers) x = distribution(generator);
-    return stored(numbers, type);
+    return stored_rows(numbers, type, features);
 }
 
 namespace {
@@ -24,9 +24,9 @@ namespace {
 struct RandomTensors {
     explicit RandomTensors(const ProblemSize &s)
         : generator(1),
-          q(normal_numbers(s.rows() * s.head_dim, s.dtypes.q, generator)),
-          k(normal_numbers(s.kv_rows() * s.head_dim, s.dtypes.k, generator)),
-          v(normal_numbers(s.kv_rows() * s.value_dim, s.dtypes.v, generator)),
+          q(normal_numbers(s.rows(), s.head_dim, s.dtypes.q, generator)),
+          k(normal_numbers(s.kv_rows(), s.head_dim, s.dtypes.k, generator)),
+          v(normal_numbers(s.kv_rows(), s.value_dim, s.dtypes.v, generator)),
           out(static_cast<size_t>(s.rows() * s.value_dim) * lac_type_bytes(s.dtypes.q)) {}
     std::mt19937 generator;
     Stored q, k, v, out;

@@ -22,7 +22,7 @@ struct BenchCase {
 };
 
 // Of mean 0 and variance 1.
-Stored normal_numbers(int64_t count, lac_type type, std::mt19937 &generator);
+Stored normal_numbers(int64_t rows, int32_t features, lac_type type, std::mt19937 &generator);
 
 BenchEntry measure(const BenchCase &wanted);
 

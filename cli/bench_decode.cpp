@@ -7,6 +7,7 @@
 #include "bench/peak.h"
 #include "cli/bench_case.h"
 #include "cli/decoder.h"
+#include "cli/elements.h"
 #include "cli/pattern_option.h"
 
 namespace lacuna {
@@ -18,9 +19,9 @@ public:
     explicit DecodeTrial(const BenchCase &wanted)
         : case_(wanted),
           generator_(1),
-          queries_(normal_numbers(wanted.size.rows() * wanted.size.head_dim, wanted.size.dtypes.q,
+          queries_(normal_numbers(wanted.size.rows(), wanted.size.head_dim, wanted.size.dtypes.q,
                                   generator_)),
-          out_(normal_numbers(wanted.size.rows() * wanted.size.value_dim, wanted.size.dtypes.q,
+          out_(normal_numbers(wanted.size.rows(), wanted.size.value_dim, wanted.size.dtypes.q,
                               generator_)) {
         decoder_ = filled(case_.pattern);
         if (case_.dense) dense_ = filled(lac::pattern("dense"));
@@ -41,8 +42,8 @@ private:
     std::unique_ptr<Decoder> filled(const lac_pattern &pattern) {
         const ProblemSize &s = case_.size;
         auto decoder = std::make_unique<Decoder>(pattern, s, case_.threads, case_.test);
-        Stored k = normal_numbers(s.kv_rows() * s.head_dim, s.dtypes.k, generator_);
-        Stored v = normal_numbers(s.kv_rows() * s.value_dim, s.dtypes.v, generator_);
+        Stored k = normal_numbers(s.kv_rows(), s.head_dim, s.dtypes.k, generator_);
+        Stored v = normal_numbers(s.kv_rows(), s.value_dim, s.dtypes.v, generator_);
         while (decoder->tokens() < s.k_tokens)
             decoder->append(k.data(), v.data(),
                             std::min(s.q_tokens, s.k_tokens - decoder->tokens()));
@@ -54,8 +55,7 @@ private:
     size_t read_bytes() const {
         const ProblemSize &s = case_.size;
         const auto keys = static_cast<size_t>(decoder_->attended_pairs() / s.rows());
-        const size_t row =
-            s.head_dim * lac_type_bytes(s.dtypes.k) + s.value_dim * lac_type_bytes(s.dtypes.v);
+        const size_t row = row_bytes(s.dtypes.k, s.head_dim) + row_bytes(s.dtypes.v, s.value_dim);
         return keys * s.batch * s.kv_heads * row;
     }
 

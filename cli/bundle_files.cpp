@@ -34,8 +34,9 @@ using Declared = std::map<std::string, std::string>;
 
 void declare(const VariantFunctions &f, Declared &types) {
     types[f.pack_queries.symbol] = "PackQueriesFn";
-    for (const Function *pack : {&f.pack_keys, &f.pack_values, &f.append_keys, &f.append_values})
-        types[pack->symbol] = "PackFn";
+    for (const Function *pack : {&f.pack_keys, &f.append_keys}) types[pack->symbol] = "PackKeysFn";
+    for (const Function *pack : {&f.pack_values, &f.append_values})
+        types[pack->symbol] = "PackValuesFn";
     types[f.partial.symbol] = types[f.partial_few.symbol] =
         f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
     for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
@@ -68,8 +69,8 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
         number(format.tile_pairs) + number(tier.tile.rows) + types_initialiser(k.dtypes) +
         number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
         number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
-        f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.pack_values.symbol + ", " +
-        f.append_keys.symbol + ", " + f.append_values.symbol + ",\n     ";
+        f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
+        f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
     const std::string partial = f.partial.symbol + ", " + f.partial_few.symbol;
     row += k.pattern ? "nullptr, nullptr, " + partial : partial + ", nullptr, nullptr";
     row += ",\n     ";

@@ -84,7 +84,7 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
     write_archive(request.platform, library, collect_members(members, objects));
     fs::remove_all(members);
     write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
-    for (const char *header : {"lacuna.h", "lacuna.hpp", "cache.h", "router.h"})
+    for (const char *header : {"lacuna.h", "lacuna.hpp", "cache.h", "rope.h", "router.h"})
         write_file(stage.path() / "include/lacuna" / header,
                    embedded_file(std::string("runtime/include/lacuna/") + header));
     write_file(stage.path() / "lib/cmake" / request.name / (request.name + "-config.cmake"),

@@ -81,9 +81,12 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
                                 s.value_dim,
                                 scale,
                                 softcap};
+        const auto head_rows = static_cast<int64_t>(s.q_tokens) * s.head_dim;
+        const float *const first = &tensors.q.data[unit * head_rows];
+        std::vector<float> q(first, first + head_rows);
+        if (s.dtypes.k == LAC_I8) q = as_queried(q, static_cast<size_t>(s.head_dim), scale);
         const OracleOutput reference =
-            oracle(input, &tensors.q.data[unit * s.q_tokens * s.head_dim],
-                   &tensors.k.data[kv * s.k_tokens * s.head_dim],
+            oracle(input, q.data(), &tensors.k.data[kv * s.k_tokens * s.head_dim],
                    &tensors.v.data[kv * s.k_tokens * s.value_dim]);
         const HeadAgreement a =
             compare(reference, s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],

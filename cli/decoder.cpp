@@ -10,7 +10,9 @@ namespace {
 // Tokens first…first+count-1 of sequence b of a C-ordered [batch, heads, tokens, features] array.
 lac_tensor tokens_of(lac_type type, void *data, const ProblemSize &s, int b, int32_t first,
                      int32_t count, int32_t features) {
-    lac_tensor t = lac::tensor(type, data, s.batch, s.kv_heads, s.k_tokens, features);
+    lac_tensor t = s.key_tensor(type, data, features);
+    t.scale_head_stride = s.k_tokens;
+    if (t.scales) t.scales += int64_t{b} * s.kv_heads * s.k_tokens + first;
     t.data = static_cast<uint8_t *>(t.data) + b * t.batch_stride + first * t.token_stride;
     t.batch = 1;
     t.tokens = count;
@@ -22,8 +24,13 @@ lac_tensor tokens_of(lac_type type, void *data, const ProblemSize &s, int b, int
 Decoder::Decoder(const lac_pattern &pattern, const ProblemSize &size, int32_t threads,
                  KeepTest test) try
     : size_(size), pattern_(pattern), kernel_(find_kernel(pattern, size, test)), threads_(threads) {
-    const lac_cache_options options{
-        sizeof(lac_cache_options), size.heads, size.kv_heads, size.k_tokens, size.q_tokens, 0};
+    const lac_cache_options options{sizeof(lac_cache_options),
+                                    size.heads,
+                                    size.kv_heads,
+                                    size.k_tokens,
+                                    size.q_tokens,
+                                    0,
+                                    nullptr};
     lac::check(lac_cache_bytes(&kernel_, &pattern_, &options, &cache_bytes_));
     for (int b = 0; b < size.batch; b++) {
         memory_.emplace_back(cache_bytes_);

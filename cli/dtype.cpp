@@ -12,7 +12,8 @@ struct Named {
 };
 constexpr Named kNamed[] = {{LAC_F32, "f32", "float32", "LAC_F32"},
                             {LAC_F16, "f16", "float16", "LAC_F16"},
-                            {LAC_BF16, "bf16", "bfloat16", "LAC_BF16"}};
+                            {LAC_BF16, "bf16", "bfloat16", "LAC_BF16"},
+                            {LAC_I8, "int8", "int8", "LAC_I8"}};
 
 const Named &row_of(lac_type type) {
     for (const Named &row : kNamed)
@@ -20,11 +21,13 @@ const Named &row_of(lac_type type) {
     throw Failure(kInternal, "no such element type: " + std::to_string(type));
 }
 
-lac_type dtype_of(const std::string &name, const std::string &where, const std::string &all) {
+lac_type dtype_of(const std::string &name, const std::string &where, const std::string &all,
+                  bool integers) {
     for (const Named &row : kNamed)
-        if (row.name == name) return row.type;
+        if (row.name == name && (integers || row.type != LAC_I8)) return row.type;
     const std::string pair = all == name ? "" : " in '" + all + "'";
-    throw bad_input(where + ": dtype '" + name + "'" + pair + ", expected f32, f16 or bf16");
+    throw bad_input(where + ": dtype '" + name + "'" + pair + ", expected " +
+                    (integers ? "f32, f16, bf16 or int8" : "f32, f16 or bf16"));
 }
 
 }  // namespace
@@ -46,12 +49,12 @@ std::string Dtypes::kv_name() const {
 
 Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const std::string &where,
                    const std::string &kv_where) {
-    const lac_type q = dtype_of(dtype, where, dtype);
+    const lac_type q = dtype_of(dtype, where, dtype, false);
     if (kv_dtype.empty()) return {q, q, q};
     const size_t comma = kv_dtype.find(',');
-    const lac_type k = dtype_of(kv_dtype.substr(0, comma), kv_where, kv_dtype);
+    const lac_type k = dtype_of(kv_dtype.substr(0, comma), kv_where, kv_dtype, true);
     if (comma == std::string::npos) return {q, k, k};
-    return {q, k, dtype_of(kv_dtype.substr(comma + 1), kv_where, kv_dtype)};
+    return {q, k, dtype_of(kv_dtype.substr(comma + 1), kv_where, kv_dtype, true)};
 }
 
 }  // namespace lacuna

@@ -78,4 +78,70 @@ std::vector<float> as_stored(const std::vector<float> &x, lac_type type) {
     return type == LAC_F32 ? x : numbers(stored(x, type), type);
 }
 
+IntegerRow quantised(const float *x, size_t count) {
+    constexpr float kMost = 127.0f;
+    IntegerRow row{std::vector<int8_t>(count), 0};
+    float largest = 0;
+    for (size_t d = 0; d < count; d++) {
+        if (!std::isfinite(x[d])) {
+            row.scale = std::numeric_limits<float>::quiet_NaN();
+            return row;
+        }
+        largest = std::max(largest, std::abs(x[d]));
+    }
+    if (largest < 0x1p-100f) return row;
+    row.scale = largest * (1.0f / kMost);
+    const float inverse = 1.0f / row.scale;
+    for (size_t d = 0; d < count; d++)
+        row.units[d] =
+            static_cast<int8_t>(std::clamp(std::nearbyint(x[d] * inverse), -kMost, kMost));
+    return row;
+}
+
+namespace {
+size_t scales_at(int64_t elements) { return (static_cast<size_t>(elements) + 3) / 4 * 4; }
+}  // namespace
+
+const float *scales_of(lac_type type, const void *rows, int64_t elements) {
+    if (type != LAC_I8) return nullptr;
+    return reinterpret_cast<const float *>(static_cast<const uint8_t *>(rows) +
+                                           scales_at(elements));
+}
+
+Stored stored_rows(const std::vector<float> &numbers, lac_type type, size_t features) {
+    if (type != LAC_I8) return stored(numbers, type);
+    const size_t at = scales_at(static_cast<int64_t>(numbers.size()));
+    Stored elements(at + numbers.size() / features * sizeof(float));
+    for (size_t i = 0; i < numbers.size(); i += features) {
+        const IntegerRow row = quantised(&numbers[i], features);
+        std::memcpy(&elements[i], row.units.data(), features);
+        std::memcpy(&elements[at + i / features * sizeof(float)], &row.scale, sizeof row.scale);
+    }
+    return elements;
+}
+
+std::vector<float> as_queried(std::vector<float> rows, size_t features, double scale) {
+    const auto by = static_cast<float>(static_cast<float>(scale) * 1.4426950408889634);
+    for (size_t i = 0; i < rows.size(); i += features) {
+        float largest = 0;
+        for (size_t d = 0; d < features; d++)
+            largest = std::max(largest, std::abs(rows[i + d] * by));
+        if (largest < 0x1p-113f || !std::isfinite(largest)) continue;
+        const double unit = std::ldexp(1.0, std::ilogb(largest) - 13);
+        for (size_t d = 0; d < features; d++)
+            rows[i + d] = static_cast<float>(std::nearbyint(rows[i + d] * by / unit) * unit / by);
+    }
+    return rows;
+}
+
+std::vector<float> as_stored_rows(const std::vector<float> &x, lac_type type, size_t features) {
+    if (type != LAC_I8) return as_stored(x, type);
+    std::vector<float> all(x.size());
+    for (size_t i = 0; i < x.size(); i += features) {
+        const IntegerRow row = quantised(&x[i], features);
+        for (size_t d = 0; d < features; d++) all[i + d] = row.scale * row.units[d];
+    }
+    return all;
+}
+
 }  // namespace lacuna

@@ -150,6 +150,7 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     all.gather_few = f.of_both("gather_few", "gather", {{"rows", rows}});
     all.gather_row = f.of_both("gather_row", "gather", {{"rows", "1"}});
     all.pairs = f.of_both("pairs", "pairs");
+    if (k == LAC_I8) return all;  // no router
     all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
     all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));
     return all;

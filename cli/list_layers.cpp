@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/pair_count.h"
@@ -74,8 +75,8 @@ private:
     // A multiply and an add for each feature of K and of V.
     Cost cost(double pairs, double rows) const {
         const double features = type_.head_dim + type_.value_dim;
-        const auto bytes = static_cast<double>(type_.head_dim * lac_type_bytes(type_.dtypes.k) +
-                                               type_.value_dim * lac_type_bytes(type_.dtypes.v));
+        const auto bytes = static_cast<double>(row_bytes(type_.dtypes.k, type_.head_dim) +
+                                               row_bytes(type_.dtypes.v, type_.value_dim));
         return {pairs, 2 * features * pairs, bytes * rows};
     }
 

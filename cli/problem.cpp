@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/host_bundle.h"
 #include "cli/measure.h"
@@ -75,12 +76,18 @@ void Problem::attend(void *q, void *k, void *v, void *out, lac_args args) {
     if (pool_) pool_->use_in(args);
     try {
         attention_(lac::tensor(s.dtypes.q, q, s.batch, s.heads, s.q_tokens, s.head_dim),
-                   lac::tensor(s.dtypes.k, k, s.batch, s.kv_heads, s.k_tokens, s.head_dim),
-                   lac::tensor(s.dtypes.v, v, s.batch, s.kv_heads, s.k_tokens, s.value_dim),
+                   s.key_tensor(s.dtypes.k, k, s.head_dim),
+                   s.key_tensor(s.dtypes.v, v, s.value_dim),
                    lac::tensor(s.dtypes.q, out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
     } catch (const lac::Error &error) {
         throw failure_of(error);
     }
+}
+
+lac_tensor ProblemSize::key_tensor(lac_type type, void *rows, int32_t features) const {
+    lac_tensor t = lac::tensor(type, rows, batch, kv_heads, k_tokens, features);
+    t.scales = scales_of(type, rows, kv_rows() * features);
+    return t;
 }
 
 int64_t Problem::attended_pairs() const { return lac_plan_attended_pairs(attention_.plan()); }

@@ -149,8 +149,10 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
-    Stored q = stored(tensors.q.data, types.q), k = stored(tensors.k.data, types.k),
-           v = stored(tensors.v.data, types.v), out = stored(outcome.out.data, types.q);
+    Stored q = stored(tensors.q.data, types.q),
+           k = stored_rows(tensors.k.data, types.k, static_cast<size_t>(size.head_dim)),
+           v = stored_rows(tensors.v.data, types.v, static_cast<size_t>(size.value_dim)),
+           out = stored(outcome.out.data, types.q);
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
         replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);

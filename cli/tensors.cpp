@@ -34,7 +34,7 @@ Tensor read_tensor(const std::string &path, lac_type type) {
                         " tokens, expected at most " + std::to_string(LAC_MAX_TOKENS));
     // Only for its check of the head size.
     make_kernel({}, static_cast<int>(extents.features), 0, std::nullopt, path);
-    array.data = as_stored(array.data, type);
+    array.data = as_stored_rows(array.data, type, static_cast<size_t>(extents.features));
     return {path, std::move(array), extents};
 }
 

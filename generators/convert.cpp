@@ -65,6 +65,7 @@ int32_t infinity_bits(const Type &type) {
 
 Expr Converter::widened(const Expr &x) const {
     if (x.type() == Float(32)) return x;
+    if (x.type() == Int(8)) return cast<float>(x);
     if (x.type() == BFloat(16)) return bf16_to_f32(bits_of(x));
     return f16c_ ? cast<float>(x) : f16_to_f32(bits_of(x));
 }
@@ -73,6 +74,14 @@ Func Converter::widened(const Func &f) const {
     if (f.type() == Float(32)) return f;
     Func wide("wide");
     wide(_) = widened(f(_));
+    return wide;
+}
+
+Func Converter::widened_rows(const Func &f, const Func &scales) const {
+    if (f.type() != Int(8)) return widened(f);
+    Var d("d"), row("row");
+    Func wide("wide");
+    wide(d, row) = widened(f(d, row)) * scales(row);
     return wide;
 }
 

@@ -1,4 +1,4 @@
-// convert: between f32 and the 16-bit element types, to nearest even as IEEE
+// convert: between f32 and the shorter element types, to nearest even as IEEE
 // 754 has it. Denormals are kept, what lies past f16's range becomes an
 // infinity and NaN stays NaN.
 //
@@ -19,6 +19,8 @@ public:
 
     Halide::Expr widened(const Halide::Expr &x) const;  // of any element type, to f32
     Halide::Func widened(const Halide::Func &f) const;
+    // Rows, (feature, row), of any type; 8-bit integers times the scale of their row.
+    Halide::Func widened_rows(const Halide::Func &f, const Halide::Func &scales) const;
     // f32 to the bits of another type; f32 stays f32.
     Halide::Expr narrowed(const Halide::Expr &x, const Halide::Type &type) const;
     // The elements of f as `type` stores them: a copy where they are of this type

@@ -50,6 +50,15 @@ void gather(GatherStages &s, const GatherInputs &lists, PartialInputs in, int he
             return panels(ki, d, slot, item);
         };
     }
+    in.key_position = token;
+    const auto scale_of = [=](const Func &scales) -> ScaleOf {
+        if (!scales.defined()) return {};
+        return [=](const Expr &ki, const Expr &slot, const Expr &item) {
+            return scales(token(ki, slot, item));
+        };
+    };
+    in.key_scale = scale_of(lists.key_scales);
+    in.value_scale = scale_of(lists.value_scales);
     in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
                    const Expr &plane) {
         Expr place = plane * f.plane + x;

@@ -6,12 +6,13 @@
 namespace lacuna {
 
 struct GatherInputs {
-    Halide::Func keys;         // (d, token), as f32
-    Halide::Func values;       // (feature, token), as f32
-    Halide::Func tokens;       // (lane, slot, item) -> token
-    Halide::Expr token_count;  // for a bounds promise alone
-    Halide::Expr careful;      // some value of V may be Inf or NaN. Of K nobody knows
-    bool single_row;           // K is not transposed, and a score is summed as in pairs
+    Halide::Func keys;                      // (d, token), as f32; integers without their scales
+    Halide::Func values;                    // (feature, token), the same
+    Halide::Func key_scales, value_scales;  // (token), of integers; else undefined
+    Halide::Func tokens;                    // (lane, slot, item) -> token
+    Halide::Expr token_count;               // for a bounds promise alone
+    Halide::Expr careful;                   // some value of V may be Inf or NaN. Of K nobody knows
+    bool single_row;  // K is not transposed, and a score is summed as in pairs
 };
 
 // Fills in key, value, feature and the two flags of `in`, which brings the rest.

@@ -21,18 +21,18 @@ bool has_classes(const lac_pattern &p) {
 }  // namespace
 
 KeepTest keep_by_words(const Func &words) {
-    return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
+    return [=](const Var &ki, const Var &r, const Expr &edge, const Expr &, const Var &item) {
         Expr bit = cast<uint32_t>(1) << cast<uint32_t>(ki);
         return (words(r, edge, item) & bit) != 0;
     };
 }
 
-KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions, const Func &first_keys,
-                         const Expr &key_step, const Expr &atoms, const Expr &tokens) {
+KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions,
+                         const KeyPosition &key_position, const Expr &atoms, const Expr &tokens) {
     if (!compiles(pattern)) throw std::invalid_argument("a pattern that takes mask words alone");
-    return [=](const Var &ki, const Var &r, const Expr &edge, const Var &item) {
+    return [=](const Var &ki, const Var &r, const Expr &, const Expr &slot, const Var &item) {
         Expr q = positions(r, item);
-        Expr k = first_keys(edge, item) + ki * key_step;
+        Expr k = key_position(ki, slot, item);
         const Sequence in;
         const Pair<Expr> pair{0, q, k, tokens, in};
         const Owners all = owners_of(pattern);

@@ -4,6 +4,7 @@
 #include "generators/merge.h"
 #include "generators/pack.h"
 #include "generators/partial.h"
+#include "generators/quantise.h"
 
 namespace lacuna {
 
@@ -18,16 +19,18 @@ public:
     Input<Buffer<int32_t, 1>> offset{"offset"};
     Input<int> rows{"rows"};
     Input<float> scale{"scale"};
+    Input<Buffer<float, 1>> factor{"factor"};  // of each feature
     Output<Buffer<float, 2>> packed{"packed"};
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
 
     void generate() {
         auto s = pack_queries(convert().widened(source), offset, source.dim(0).extent(), rows,
-                              scale, head_dim);
+                              scale, factor, head_dim);
         packed = s.packed;
         nonfinite = s.nonfinite;
         start_at_zero(source);
         start_at_zero(offset);
+        fix(factor, 0, head_dim, 1);
         fix(packed, 0, head_dim, 1);
         packed.dim(1).set_min(0).set_stride(head_dim);
         fix(nonfinite, 0, 1, 1);
@@ -35,51 +38,97 @@ public:
     }
 };
 
-class PackKeys : public Kernel<PackKeys> {
+// Rows of K or V, and what becomes of them: the same elements, others, or integers with scales.
+template <class T>
+class PackRows : public Kernel<T> {
+public:
+    GeneratorParam<Type> stored{"stored", Float(32)};  // as `packed` holds them
+    GeneratorInput<Buffer<void, 2>> source{"source"};
+    GeneratorInput<Buffer<float, 1>> source_scales{"source_scales"};  // of integers, a row each
+    GeneratorInput<int> keys{"keys"};
+
+protected:
+    bool quantises() const { return stored.value() == Int(8); }
+    Func elements() {
+        return panel_rows(this->convert().stored(source, stored), keys, this->tier().format);
+    }
+    // `inverse`: of what Q's features are multiplied by; K's are divided by it.
+    QuantiseStages integers(int features, const Func &inverse = {}) {
+        const Format &f = this->tier().format;
+        const Func rows = panel_rows(source, keys, f);
+        Var d("d"), ki("ki"), p("p");
+        if (source.type() == Int(8)) {
+            Func scales("source_scale");
+            scales(ki, p) = source_scales(clamp(p * f.panel_keys + ki, 0, keys - 1));
+            return quantised(rows, scales);
+        }
+        if (!inverse.defined()) return quantise(this->convert().widened(rows), features, f);
+        Func smooth("smooth");
+        smooth(d, ki, p) = this->convert().widened(rows(d, ki, p)) * inverse(d);
+        return quantise(smooth, features, f);
+    }
+    // Of elements that are no integers nothing is written: the buffer is empty.
+    static Func scales_of(const QuantiseStages &s) {
+        if (s.scales.defined()) return s.scales;
+        Var ki("ki"), p("p");
+        Func none("no_scales");
+        none(ki, p) = 0.0f;
+        return none;
+    }
+    template <class Nonfinite, class Scales>
+    void constrain(int features, Nonfinite &nonfinite, Scales &scales) {
+        fix(source, 0, features, 1);
+        source.dim(1).set_min(0);
+        start_at_zero(source_scales);
+        source_scales.dim(0).set_stride(Expr());  // rows of a residue class lie apart
+        nonfinite.dim(0).set_min(0);
+        start_at_zero(scales);
+    }
+};
+
+class PackKeys : public PackRows<PackKeys> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
-    GeneratorParam<Type> stored{"stored", Float(32)};  // as `packed` holds them
-    Input<Buffer<void, 2>> source{"source"};
-    Input<int> keys{"keys"};
+    Input<Buffer<float, 1>> inverse{"inverse"};
     Output<Buffer<void, 3>> packed{"packed"};
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
+    Output<Buffer<float, 2>> scales{"scales"};
 
     void generate() {
         const Format &f = tier().format;
-        auto s = pack_keys(convert().stored(source, stored), stored, keys, head_dim, f);
+        auto s = quantises() ? pack_keys(integers(head_dim, inverse), head_dim, f)
+                             : pack_keys(elements(), stored, head_dim, f);
         packed = s.packed;
         nonfinite = s.nonfinite;
-        fix(source, 0, head_dim, 1);
-        source.dim(1).set_min(0);
+        scales = scales_of(s.quantised);
+        constrain(head_dim, nonfinite, scales);
+        fix(inverse, 0, head_dim, 1);
         fix(packed, 0, f.panel_keys, 1);
-        fix(packed, 1, head_dim, f.panel_keys);
-        packed.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
-        nonfinite.dim(0).set_min(0);
+        fix(packed, 1, s.head_dim, f.panel_keys);
+        packed.dim(2).set_min(0).set_stride(f.panel_keys * s.head_dim);
         tier().schedule->keys(s, tier().tile, f.lanes);
     }
 };
 
-class PackValues : public Kernel<PackValues> {
+class PackValues : public PackRows<PackValues> {
 public:
     GeneratorParam<int> value_dim{"value_dim", 64};
-    GeneratorParam<Type> stored{"stored", Float(32)};
-    Input<Buffer<void, 2>> source{"source"};
-    Input<int> keys{"keys"};
     Output<Buffer<void, 4>> packed{"packed"};
     Output<Buffer<uint8_t, 1>> nonfinite{"nonfinite"};
+    Output<Buffer<float, 2>> scales{"scales"};
 
     void generate() {
         const Format &f = tier().format;
-        auto s = pack_values(convert().stored(source, stored), stored, keys, value_dim, f);
+        auto s = quantises() ? pack_values(integers(value_dim), value_dim, f)
+                             : pack_values(elements(), stored, value_dim, f);
         packed = s.packed;
         nonfinite = s.nonfinite;
-        fix(source, 0, value_dim, 1);
-        source.dim(1).set_min(0);
+        scales = scales_of(s.quantised);
+        constrain(value_dim, nonfinite, scales);
         fix(packed, 0, f.plane, 1);
         fix(packed, 1, f.panel_keys, f.plane);
         packed.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
         packed.dim(3).set_bounds(0, s.planes);
-        nonfinite.dim(0).set_min(0);
         tier().schedule->values(s, tier().tile, f.lanes);
     }
 };
@@ -92,7 +141,9 @@ public:
     GeneratorParam<int> rows{"rows", 0};                 // of a tile: the tier's (0) or its few
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 3>> keys{"keys"};
+    Input<Buffer<float, 2>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
     Input<Buffer<void, 4>> values{"values"};
+    Input<Buffer<float, 2>> value_scales{"value_scales"};
     Input<Buffer<int32_t, 2>> panels{"panels"};
     Input<Buffer<int32_t, 1>> tiles{"tiles"};
     Input<Buffer<int32_t, 2>> edges{"edges"};
@@ -100,11 +151,14 @@ public:
     Input<int> edge_count{"edge_count"};
     Input<float> softcap{"softcap"};
     Input<bool> careful{"careful"};
-    // One buffer says which rows and keys meet: words(row, edge, item), or, with a compiled
-    // pattern, positions(row, item) and first_keys(edge, item).
+    Input<bool> biased{"biased"};              // by ALiBi:
+    Input<Buffer<float, 1>> slopes{"slopes"};  // (row)
+    // (row, item) and, of lane 0, (slot, item); lanes are key_step apart.
+    Input<Buffer<int32_t, 2>> positions{"positions"}, first_keys{"first_keys"};
+    Input<int> key_step{"key_step"};
+    // Which rows and keys meet: words(row, edge, item), or a compiled pattern.
     Input<Buffer<uint32_t, 3>> *words = nullptr;
-    Input<Buffer<int32_t, 2>> *positions = nullptr, *first_keys = nullptr;
-    Input<int> *key_step = nullptr, *atoms = nullptr, *tokens = nullptr;
+    Input<int> *atoms = nullptr, *tokens = nullptr;
     Output<Buffer<float, 3>> out{"out"};
 
     void configure() {
@@ -112,9 +166,6 @@ public:
             words = add_input<Buffer<uint32_t, 3>>("words");
             return;
         }
-        positions = add_input<Buffer<int32_t, 2>>("positions");
-        first_keys = add_input<Buffer<int32_t, 2>>("first_keys");
-        key_step = add_input<int>("key_step");
         atoms = add_input<int>("atoms");
         tokens = add_input<int>("tokens");
     }
@@ -124,23 +175,25 @@ public:
         const auto panel = [this](const Expr &slot, const Expr &item) {
             return unsafe_promise_clamped(panels(slot, item), 0, keys.dim(2).extent() - 1);
         };
-        const Func wide_keys = convert().widened(keys), wide_values = convert().widened(values);
         PartialInputs in;
         in.queries = queries;
         in.tiles = tiles;
         in.edges = edges;
         in.tile_count = queries.dim(2).extent();
-        in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
-            return wide_keys(ki, d, panel(slot, item));
-        };
-        in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
-                       const Expr &plane) { return wide_values(x, ki, panel(slot, item), plane); };
+        read_keys(in, panel);
+        read_values(in, panel);
         in.feature = [](const Expr &d, const PlacedFeature &at) { return at(d); };
         in.slots = slots;
         in.edge_count = edge_count;
         in.softcap = softcap;
         in.careful_scores = in.careful_values = careful;
-        in.keep = keep_test();
+        in.unbiased = !biased;
+        in.slopes = slopes;
+        in.positions = positions;
+        in.key_position = [this](const Expr &ki, const Expr &slot, const Expr &item) {
+            return first_keys(slot, item) + ki * key_step;
+        };
+        in.keep = keep_test(in.key_position);
         PartialStages s;
         partial(s, in, head_dim, value_dim, f);
         out = s.out;
@@ -149,31 +202,64 @@ public:
     }
 
 private:
-    KeepTest keep_test() {
+    using PanelOf = std::function<Expr(const Expr &slot, const Expr &item)>;
+    void read_keys(PartialInputs &in, const PanelOf &panel) {
+        if (keys.type() == Int(8)) {
+            in.key_pair = [this, panel](const Expr &which, const Expr &ki, const Expr &d,
+                                        const Expr &slot, const Expr &item) {
+                return keys(ki * 2 + which, d, panel(slot, item));
+            };
+            in.key_scale = scale_of(key_scales, panel);
+            return;
+        }
+        const Func wide = convert().widened(keys);
+        in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
+            return wide(ki, d, panel(slot, item));
+        };
+    }
+    void read_values(PartialInputs &in, const PanelOf &panel) {
+        if (values.type() == Int(8)) in.value_scale = scale_of(value_scales, panel);
+        const Func wide = convert().widened(values);
+        in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
+                       const Expr &plane) { return wide(x, ki, panel(slot, item), plane); };
+    }
+    static ScaleOf scale_of(const Func &scales, const PanelOf &panel) {
+        return [=](const Expr &ki, const Expr &slot, const Expr &item) {
+            return scales(ki, panel(slot, item));
+        };
+    }
+
+    KeepTest keep_test(const KeyPosition &key_position) {
         const int used = tile_of(rows).rows;
-        for (auto *b : {&panels, &edges}) start_at_zero(*b);
+        for (auto *b : {&panels, &edges, &positions, &first_keys}) start_at_zero(*b);
         start_at_zero(tiles);
+        fix(positions, 0, used, 1);
         if (words) {
             start_at_zero(*words);
             fix(*words, 0, used, 1);
             words->dim(1).set_stride(tier().tile.rows);
             return keep_by_words(*words);
         }
-        start_at_zero(*positions);
-        fix(*positions, 0, used, 1);
-        start_at_zero(*first_keys);
         lac_pattern parsed;
         if (lac_pattern_parse(pattern.value().c_str(), &parsed, nullptr) != LAC_OK)
             throw std::invalid_argument("bad pattern " + pattern.value());
-        return keep_by_pattern(parsed, *positions, *first_keys, *key_step, *atoms, *tokens);
+        return keep_by_pattern(parsed, positions, key_position, *atoms, *tokens);
     }
 
     void constrain(const Format &f) {
         const int used = tile_of(rows).rows, tile_rows = tier().tile.rows;
         fix_queries(queries, used, head_dim);
-        fix(keys, 0, f.panel_keys, 1);
-        fix(keys, 1, head_dim, f.panel_keys);
-        keys.dim(2).set_min(0).set_stride(f.panel_keys * head_dim);
+        const bool integers = keys.type() == Int(8);
+        const int in_row = integers ? 2 * f.panel_keys : f.panel_keys;
+        const int key_rows = integers ? feature_pairs(head_dim) : head_dim.value();
+        fix(keys, 0, in_row, 1);
+        fix(keys, 1, key_rows, in_row);
+        keys.dim(2).set_min(0).set_stride(in_row * key_rows);
+        fix(slopes, 0, used, 1);
+        for (auto *b : {&key_scales, &value_scales}) {
+            fix(*b, 0, f.panel_keys, 1);
+            b->dim(1).set_min(0).set_stride(f.panel_keys);
+        }
         fix(values, 0, f.plane, 1);
         fix(values, 1, f.panel_keys, f.plane);
         values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);

@@ -16,6 +16,11 @@ void fix_rows(Buffer &rows, int features) {
     rows.dim(1).set_min(0);
 }
 
+template <class Buffer>
+Func scales_of(const Buffer &elements, const Func &scales) {
+    return elements.type() == Int(8) ? scales : Func();
+}
+
 class Gather : public Kernel<Gather> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
@@ -23,7 +28,9 @@ public:
     GeneratorParam<int> rows{"rows", 0};  // of a tile: the tier's (0), its few, or 1
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 2>> keys{"keys"};
+    Input<Buffer<float, 1>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
     Input<Buffer<void, 2>> values{"values"};
+    Input<Buffer<float, 1>> value_scales{"value_scales"};
     Input<Buffer<int32_t, 3>> tokens{"tokens"};
     Input<Buffer<int32_t, 1>> tiles{"tiles"};
     Input<Buffer<int32_t, 2>> edges{"edges"};
@@ -31,6 +38,9 @@ public:
     Input<int> edge_count{"edge_count"};
     Input<float> softcap{"softcap"};
     Input<bool> careful{"careful"};
+    Input<bool> biased{"biased"};                      // by ALiBi:
+    Input<Buffer<float, 1>> slopes{"slopes"};          // (row)
+    Input<Buffer<int32_t, 2>> positions{"positions"};  // (row, item)
     Input<Buffer<uint32_t, 3>> words{"words"};
     Output<Buffer<float, 3>> out{"out"};
 
@@ -44,11 +54,14 @@ public:
         in.slots = slots;
         in.edge_count = edge_count;
         in.softcap = softcap;
+        in.unbiased = !biased;
+        in.slopes = slopes;
+        in.positions = positions;
         in.keep = keep_by_words(words);
         GatherStages s;
         gather(s,
-               {convert().widened(keys), convert().widened(values), tokens, keys.dim(1).extent(),
-                careful, rows == 1},
+               {convert().widened(keys), convert().widened(values), scales_of(keys, key_scales),
+                scales_of(values, value_scales), tokens, keys.dim(1).extent(), careful, rows == 1},
                in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);
@@ -61,6 +74,11 @@ private:
         fix_queries(queries, used, head_dim);
         fix_rows(keys, head_dim);
         fix_rows(values, value_dim);
+        start_at_zero(key_scales);
+        start_at_zero(value_scales);
+        fix(slopes, 0, used, 1);
+        start_at_zero(positions);
+        fix(positions, 0, used, 1);
         fix(tokens, 0, f.panel_keys, 1);
         tokens.dim(1).set_min(0).set_stride(f.panel_keys);
         tokens.dim(2).set_min(0).set_stride(f.panel_keys * f.chunk);
@@ -79,23 +97,31 @@ public:
     GeneratorParam<int> value_dim{"value_dim", 64};
     Input<Buffer<float, 2>> queries{"queries"};
     Input<Buffer<void, 2>> keys{"keys"};
+    Input<Buffer<float, 1>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
     Input<Buffer<void, 2>> values{"values"};
+    Input<Buffer<float, 1>> value_scales{"value_scales"};
     Input<Buffer<int32_t, 1>> rows{"rows"};
     Input<Buffer<int32_t, 1>> tokens{"tokens"};
     Input<int> count{"pairs"};
     Input<float> softcap{"softcap"};
+    Input<bool> biased{"biased"};              // by ALiBi:
+    Input<Buffer<float, 1>> slopes{"slopes"};  // (row), as positions
+    Input<Buffer<int32_t, 1>> positions{"positions"};
     Output<Buffer<float, 2>> out{"out"};
 
     void generate() {
         const Format &f = tier().format;
         PairsInputs in;
         in.queries = queries;
-        in.keys = convert().widened(keys);
-        in.values = convert().widened(values);
+        in.keys = convert().widened_rows(keys, key_scales);
+        in.values = convert().widened_rows(values, value_scales);
         in.rows = rows;
         in.tokens = tokens;
         in.pairs = count;
         in.softcap = softcap;
+        in.unbiased = !biased;
+        in.slopes = slopes;
+        in.positions = positions;
         in.token_count = keys.dim(1).extent();
         in.query_rows = queries.dim(1).extent();
         in.most_rows = tier().tile.rows;
@@ -104,6 +130,10 @@ public:
         fix_rows(queries, head_dim);
         fix_rows(keys, head_dim);
         fix_rows(values, value_dim);
+        start_at_zero(key_scales);
+        start_at_zero(value_scales);
+        start_at_zero(slopes);
+        start_at_zero(positions);
         start_at_zero(rows);
         start_at_zero(tokens);
         fix(out, 0, padded_features(value_dim, f) + f.lanes, 1);

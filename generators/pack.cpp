@@ -2,6 +2,7 @@
 
 #include "generators/convert.h"
 #include "generators/numerics.h"
+#include "generators/quantise.h"
 
 namespace lacuna {
 
@@ -21,14 +22,15 @@ Expr no_magnitude(const Type &type) { return cast(type == Float(32) ? Int(32) : 
 }  // namespace
 
 PackQueriesStages pack_queries(const Func &source, const Func &offset, const Expr &extent,
-                               const Expr &rows, const Expr &scale, int head_dim) {
+                               const Expr &rows, const Expr &scale, const Func &factor,
+                               int head_dim) {
     PackQueriesStages s;
     s.head_dim = head_dim;
     s.packed = Func("packed");
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
     Expr start = unsafe_promise_clamped(offset(s.r), 0, extent - head_dim);
-    s.packed(s.d, s.r) = source(start + s.d) * scale;
+    s.packed(s.d, s.r) = source(start + s.d) * scale * factor(s.d);
     s.scan = RDom(0, head_dim, 0, rows, "scan");
     s.magnitude(s.d) = 0;
     s.magnitude(s.scan.x) =
@@ -38,17 +40,21 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
     return s;
 }
 
-PackKeysStages pack_keys(const Func &source, const Type &type, const Expr &keys, int head_dim,
-                         const Format &f) {
+Func panel_rows(const Func &source, const Expr &keys, const Format &f) {
+    Var d("d"), ki("ki"), p("p");
+    Func rows("rows");
+    rows(d, ki, p) = source(d, clamp(p * f.panel_keys + ki, 0, keys - 1));
+    return rows;
+}
+
+PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const Format &f) {
     PackKeysStages s;
     s.head_dim = head_dim;
     s.panel_keys = f.panel_keys;
+    s.rows = rows;
     s.packed = Func("packed");
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
-    Expr key = s.p * f.panel_keys + s.ki;
-    s.rows = Func("rows");
-    s.rows(s.d, s.ki, s.p) = source(s.d, clamp(key, 0, keys - 1));
     s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
     s.scan = RDom(0, head_dim, "scan");
     s.lanes = RDom(0, f.panel_keys, "lanes");
@@ -61,23 +67,49 @@ PackKeysStages pack_keys(const Func &source, const Type &type, const Expr &keys,
     return s;
 }
 
-PackValuesStages pack_values(const Func &source, const Type &type, const Expr &keys, int value_dim,
-                             const Format &f) {
+PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f) {
+    PackKeysStages s;
+    s.head_dim = feature_pairs(head_dim);
+    s.panel_keys = f.panel_keys;
+    s.quantised = rows;
+    s.rows = Func("pairs");
+    s.packed = Func("packed");
+    const auto unit = [&](const Expr &d) {
+        Expr x = cast<uint16_t>(reinterpret<uint8_t>(rows.units(min(d, head_dim - 1), s.ki, s.p)));
+        return head_dim % 2 == 0 ? x : select(d < head_dim, x, cast<uint16_t>(0));
+    };
+    s.rows(s.d, s.ki, s.p) = unit(s.d * 2) | unit(s.d * 2 + 1) << 8;
+    s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
+    s.nonfinite = nonfinite_panels(rows, f);
+    return s;
+}
+
+namespace {
+
+// Element d of a row of V in the planes, where there may be more places than features.
+Expr placed(const Func &rows, const PackValuesStages &s) {
+    Expr d = s.plane * s.format.plane + s.di;
+    if (s.value_dim % s.format.plane == 0) return rows(d, s.ki, s.p);
+    Expr x = rows(min(d, s.value_dim - 1), s.ki, s.p);
+    return select(likely(d < s.value_dim), x, cast(x.type(), 0));
+}
+
+PackValuesStages placed_values(const Func &rows, int value_dim, const Format &f) {
     PackValuesStages s;
     s.value_dim = value_dim;
     s.format = f;
     s.planes = padded_features(value_dim, f) / f.plane;
     s.packed = Func("packed");
+    s.packed(s.di, s.ki, s.p, s.plane) = placed(rows, s);
+    return s;
+}
+
+}  // namespace
+
+PackValuesStages pack_values(const Func &rows, const Type &type, int value_dim, const Format &f) {
+    PackValuesStages s = placed_values(rows, value_dim, f);
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
-    Expr key = s.p * f.panel_keys + s.ki;
-    Expr feature = s.plane * f.plane + s.di;
-    Expr from = clamp(key, 0, keys - 1);
-    s.packed(s.di, s.ki, s.p, s.plane) =
-        value_dim % f.plane == 0
-            ? source(feature, from)
-            : select(likely(feature < value_dim), source(min(feature, value_dim - 1), from),
-                     cast(source.type(), 0));
     s.scan = RDom(0, f.panel_keys, 0, s.planes, "scan");
     s.lanes = RDom(0, f.plane, "lanes");
     s.magnitude(s.l, s.p) = no_magnitude(type);
@@ -87,6 +119,13 @@ PackValuesStages pack_values(const Func &source, const Type &type, const Expr &k
     largest(s.p) = no_magnitude(type);
     largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
     s.nonfinite(s.p) = flag(largest(s.p), type);
+    return s;
+}
+
+PackValuesStages pack_values(const QuantiseStages &rows, int value_dim, const Format &f) {
+    PackValuesStages s = placed_values(rows.units, value_dim, f);
+    s.quantised = rows;
+    s.nonfinite = nonfinite_panels(rows, f);
     return s;
 }
 

@@ -5,21 +5,27 @@
 
 namespace lacuna {
 
-// packed(d, r) = source(offset(r) + d) * scale. source starts at the tile's first row; offsets
-// are in elements, `extent` bounds offset + d. nonfinite(0) = 1 when any value is Inf or NaN.
+// packed(d, r) = source(offset(r) + d) * scale * factor(d). source starts at the tile's first row;
+// offsets are in elements, `extent` bounds offset + d. nonfinite(0) = 1 when any value is Inf or
+// NaN.
 PackQueriesStages pack_queries(const Halide::Func &source, const Halide::Func &offset,
                                const Halide::Expr &extent, const Halide::Expr &rows,
-                               const Halide::Expr &scale, int head_dim);
+                               const Halide::Expr &scale, const Halide::Func &factor, int head_dim);
 
-// packed(ki, d, p) = source(d, p * panel_keys + ki). From `keys` on it repeats the last key: no
-// keep test lets one through, and it is finite where the last one is. nonfinite(p) = 1 when
-// the panel holds Inf or NaN of `type`, as which it is stored.
-PackKeysStages pack_keys(const Halide::Func &source, const Halide::Type &type,
-                         const Halide::Expr &keys, int head_dim, const Format &f);
+// rows(d, ki, p) = source(d, p * panel_keys + ki). From `keys` on it repeats the last key: no keep
+// test lets one through, and it is finite where the last one is.
+Halide::Func panel_rows(const Halide::Func &source, const Halide::Expr &keys, const Format &f);
 
-// packed(di, ki, p, plane) = source(plane * f.plane + di, p * panel_keys + ki), zeros from
-// value_dim on and the last key again from `keys` on.
-PackValuesStages pack_values(const Halide::Func &source, const Halide::Type &type,
-                             const Halide::Expr &keys, int value_dim, const Format &f);
+// packed(ki, d, p) = rows(d, ki, p). nonfinite(p) = 1 when the panel holds Inf or NaN of `type`, as
+// which it is stored.
+PackKeysStages pack_keys(const Halide::Func &rows, const Halide::Type &type, int head_dim,
+                         const Format &f);
+// packed(ki, i, p): features 2i (low byte) and 2i + 1 of a key, 0 past the last.
+PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f);
+
+// packed(di, ki, p, plane) = rows(plane * f.plane + di, ki, p), zeros from value_dim on.
+PackValuesStages pack_values(const Halide::Func &rows, const Halide::Type &type, int value_dim,
+                             const Format &f);
+PackValuesStages pack_values(const QuantiseStages &rows, int value_dim, const Format &f);
 
 }  // namespace lacuna

@@ -24,6 +24,11 @@ void define_score(PairsStages &s, const PairsInputs &in, int head_dim) {
     Expr raw = s.score(s.p);
     Expr capped = in.softcap * hyperbolic_tangent(raw / in.softcap);
     s.score(s.p) = select(s.softcap_off || is_nonfinite(raw), raw, capped);
+    Expr bounded = unsafe_promise_clamped(in.rows(s.p), 0, in.most_rows - 1);
+    Expr distance = cast<int32_t>(abs(in.tokens(s.p) - in.positions(bounded)));
+    Expr unbiased_score = s.score(s.p);
+    s.score(s.p) = select(s.unbiased, unbiased_score,
+                          unbiased_score - in.slopes(bounded) * cast<float>(distance));
 }
 
 // All rows at once, in a vector of which a pair changes one lane: a maximum or sum in memory would
@@ -63,6 +68,7 @@ PairsStages pairs(const PairsInputs &in, int head_dim, int value_dim, const Form
     s.dot_lanes = std::gcd(head_dim, f.lanes);
     s.value_lanes = std::gcd(value_dim, f.lanes);
     s.softcap_off = in.softcap == 0.0f;
+    s.unbiased = in.unbiased;
     s.dot = Func("dot");
     s.score = Func("score");
     s.row_max = Func("row_max");

@@ -12,6 +12,8 @@ struct PairsInputs {
     Halide::Func rows;     // (p) -> row, ascending
     Halide::Func tokens;   // (p) -> token
     Halide::Expr pairs, softcap;
+    Halide::Expr unbiased;                 // no ALiBi, else
+    Halide::Func slopes, positions;        // (row), in base-2 units, and (row)
     Halide::Expr token_count, query_rows;  // for bounds promises alone
     int most_rows;
 };

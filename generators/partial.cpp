@@ -1,5 +1,7 @@
 #include "generators/partial.h"
 
+#include <numeric>
+
 #include "generators/numerics.h"
 
 namespace lacuna {
@@ -8,10 +10,52 @@ using namespace Halide;
 
 namespace {
 
-void define_score(PartialStages &s, const PartialInputs &in) {
+// Rows of Q as integers of 15 bits. A unit is a power of two: products with it are exact, in
+// whichever order the optimiser makes them. 2^14 · 127 · 1,024 features stay below 2^31.
+void define_units(PartialStages &s) {
+    constexpr int kUnitBits = 13, kMantissa = 23, kBias = 127;
+    const Var r = s.r, i = s.i;
+    const int width = std::gcd(s.head_dim, s.format.lanes);
+    s.lane_largest = Func("lane_largest");
+    s.units = Func("units");
+    s.unit = Func("unit");
+    s.units_per_one = Func("units_per_one");
+    s.scan = RDom(0, s.head_dim / width, "scan");
+    s.lane_largest(s.l, r, i) = 0;
+    s.lane_largest(s.l, r, i) =
+        max(s.lane_largest(s.l, r, i), magnitude_bits(s.query(s.scan * width + s.l, r, i)));
+    RDom lanes(0, width, "lanes");
+    s.row_largest = Func("row_largest");
+    s.row_largest(r, i) = 0;
+    s.row_largest(r, i) = max(s.row_largest(r, i), s.lane_largest(lanes, r, i));
+    Expr bits = s.row_largest(r, i);
+    // Where the largest is below 2^-113, units stay normal numbers.
+    Expr exponent = max(bits >> kMantissa, kUnitBits + 1);
+    const auto power = [](const Expr &biased) {
+        return reinterpret<float>(cast<uint32_t>(biased) << kMantissa);
+    };
+    Expr none = bits >= kInfinityBits;
+    s.unit(r, i) = select_bits(none, kQuietNanBits, power(exponent - kUnitBits));
+    s.units_per_one(r, i) = select_bits(none, 0, power(2 * kBias + kUnitBits - exponent));
+    none = is_nonfinite(s.unit(r, i));
+    const bool even = s.head_dim % 2 == 0;
+    Expr x = s.query(even ? Expr(s.d) : min(s.d, s.head_dim - 1), r, i);
+    Expr rounded = cast<int16_t>(round(select_bits(none, 0, x) * s.units_per_one(r, i)));
+    s.units(s.d, r, i) = even ? rounded : select(s.d < s.head_dim, rounded, cast<int16_t>(0));
+}
+
+void define_integer_dot(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
-    Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
-    s.query(s.d, r, i) = in.queries(s.d, r, tile);
+    define_units(s);
+    s.features = RDom(0, 2, 0, feature_pairs(s.head_dim), "features");
+    s.dot(ki, kj, r, i) = 0;
+    s.dot(ki, kj, r, i) +=
+        cast<int32_t>(s.units(s.features.y * 2 + s.features.x, r, i)) *
+        cast<int32_t>(cast<int16_t>(in.key_pair(s.features.x, ki, s.features.y, kj, i)));
+}
+
+void define_dot(PartialStages &s, const PartialInputs &in) {
+    const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
     const auto product = [&](const Expr &d) { return s.query(d, r, i) * in.key(ki, d, kj, i); };
     s.dot(ki, kj, r, i) = 0.0f;
@@ -24,11 +68,30 @@ void define_score(PartialStages &s, const PartialInputs &in) {
         s.lane_dot(s.l, ki, kj, r, i) += product(s.features * in.dot_lanes + s.l);
         s.dot(ki, kj, r, i) += s.lane_dot(s.fold_dot, ki, kj, r, i);
     }
+}
 
-    s.score(ki, kj, r, i) = s.dot(ki, kj, r, i);
+void define_score(PartialStages &s, const PartialInputs &in) {
+    const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
+    Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
+    s.query(s.d, r, i) = in.queries(s.d, r, tile);
+    if (in.key_pair) {
+        define_integer_dot(s, in);
+        s.score(ki, kj, r, i) =
+            cast<float>(s.dot(ki, kj, r, i)) * s.unit(r, i) * in.key_scale(ki, kj, i);
+    } else {
+        define_dot(s, in);
+        Expr dot = s.dot(ki, kj, r, i);
+        s.score(ki, kj, r, i) = in.key_scale ? dot * in.key_scale(ki, kj, i) : dot;
+    }
     Expr raw = s.score(ki, kj, r, i);
     Expr capped = in.softcap * hyperbolic_tangent(raw / in.softcap);
     s.score(ki, kj, r, i) = select(s.softcap_off || is_nonfinite(raw), raw, capped);
+
+    Expr distance = abs(in.key_position(ki, kj, i) - in.positions(r, i));
+    Expr unbiased_score = s.score(ki, kj, r, i);
+    s.score(ki, kj, r, i) =
+        select(s.unbiased, unbiased_score,
+               unbiased_score - in.slopes(r) * cast<float>(cast<int32_t>(distance)));
 
     // Only edge panels pay for the test. The select is between integers because a select between
     // floats makes Halide 21 crash in its trimming of no-op loops.
@@ -36,7 +99,7 @@ void define_score(PartialStages &s, const PartialInputs &in) {
     Expr slot = unsafe_promise_clamped(in.edges(s.edge, i), 0, in.slots - 1);
     Expr bits = reinterpret<int32_t>(s.score(ki, slot, r, i));
     s.score(ki, slot, r, i) = reinterpret<float>(
-        select(in.keep(ki, r, s.edge, i), bits, reinterpret<int32_t>(Expr(kMasked))));
+        select(in.keep(ki, r, s.edge, slot, i), bits, reinterpret<int32_t>(Expr(kMasked))));
 }
 
 void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
@@ -65,12 +128,21 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
 void define_output(PartialStages &s, const PartialInputs &in) {
     const Var x = s.x, plane = s.plane, r = s.r, i = s.i;
     s.each_key = RDom(0, s.format.panel_keys, 0, in.slots, "each_key");
+    Expr weight = s.weight(s.each_key.x, s.each_key.y, r, i);
+    if (in.value_scale) {
+        s.scaled_weight = Func("scaled_weight");
+        Expr masked = same_bits(s.score(s.ki, s.kj, r, i), kMasked);
+        s.scaled_weight(s.ki, s.kj, r, i) =
+            select_bits(!s.finite_values && masked, 0,
+                        s.weight(s.ki, s.kj, r, i) * in.value_scale(s.ki, s.kj, i));
+        weight = s.scaled_weight(s.each_key.x, s.each_key.y, r, i);
+    }
     Expr value = in.value(x, s.each_key.x, s.each_key.y, i, plane);
     // 0·NaN is NaN: where V may hold one, masked keys read as 0.
     Expr masked = same_bits(s.score(s.each_key.x, s.each_key.y, r, i), kMasked);
-    value = select_bits(!s.finite_values && masked, 0, value);
+    if (!in.value_scale) value = select_bits(!s.finite_values && masked, 0, value);
     s.product(x, plane, r, i) = 0.0f;
-    s.product(x, plane, r, i) += s.weight(s.each_key.x, s.each_key.y, r, i) * value;
+    s.product(x, plane, r, i) += weight * value;
     s.attended(x, plane, r, i) = s.product(x, plane, r, i);
 
     const int padded = padded_features(s.value_dim, s.format);
@@ -89,6 +161,7 @@ void partial(PartialStages &s, const PartialInputs &in, int head_dim, int value_
     s.value_dim = value_dim;
     s.format = f;
     s.softcap_off = in.softcap == 0.0f;
+    s.unbiased = in.unbiased;
     s.finite_scores = !in.careful_scores;
     s.finite_values = !in.careful_values;
     s.query = Func("query");

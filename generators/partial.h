@@ -12,6 +12,13 @@ using KeyOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::E
 using ValueOf = std::function<Halide::Expr(const Halide::Expr &x, const Halide::Expr &ki,
                                            const Halide::Expr &slot, const Halide::Expr &item,
                                            const Halide::Expr &plane)>;
+// Of K with 8 bits: one of two features of pair d, and of the key the scale.
+using PairOf = std::function<Halide::Expr(const Halide::Expr &which, const Halide::Expr &ki,
+                                          const Halide::Expr &d, const Halide::Expr &slot,
+                                          const Halide::Expr &item)>;
+// The scale of the key in a lane, or of its value.
+using ScaleOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::Expr &slot,
+                                           const Halide::Expr &item)>;
 // Feature d of the result, given what stands at a place of the planes, laid side by side.
 using PlacedFeature = std::function<Halide::Expr(const Halide::Expr &place)>;
 using FeatureOf = std::function<Halide::Expr(const Halide::Expr &d, const PlacedFeature &at)>;
@@ -21,13 +28,18 @@ struct PartialInputs {
     Halide::Func tiles;       // (item) -> tile
     Halide::Func edges;       // (edge, item) -> slot that needs the keep test; repeats are harmless
     Halide::Expr tile_count;  // for a bounds promise alone
-    KeyOf key;
+    KeyOf key;                // or, of packed K of 8 bits,
+    PairOf key_pair;          // integers
+    ScaleOf key_scale, value_scale;  // value_scale: of V of 8 bits
     ValueOf value;
     FeatureOf feature;
     Halide::Expr slots, edge_count;  // per item, the same for the whole batch
     Halide::Expr softcap;            // in base-2 units, 0 for none
-    Halide::Expr careful_scores;     // some score may be Inf or NaN
-    Halide::Expr careful_values;     // some value of V may
+    Halide::Expr unbiased;           // no ALiBi, else
+    Halide::Func slopes, positions;  // (row), in base-2 units, and (row, item)
+    KeyPosition key_position;
+    Halide::Expr careful_scores;  // some score may be Inf or NaN
+    Halide::Expr careful_values;  // some value of V may
     // Each score is summed over so many features side by side, and these sums are added; 1: feature
     // by feature. Another number gives other last bits.
     int dot_lanes = 1;

@@ -14,10 +14,22 @@ struct PackQueriesStages {
     int head_dim = 0;
 };
 
-// [panel][feature][key]: feature-major panels of K.
+// Rows of K or V as 8-bit integers, and the scale of each.
+struct QuantiseStages {
+    Halide::Func lane_largest;  // magnitudes, features side by side; undefined: integers came
+    Halide::Func scales;        // (ki, p)
+    Halide::Func units;         // (d, ki, p)
+    Halide::Var d{"d"}, ki{"ki"}, p{"p"}, l{"l"};
+    Halide::RDom scan;
+    int width = 0;  // of lane_largest
+};
+
+// [panel][feature][key]: feature-major panels of K. Of 8-bit integers, an element is two features.
 struct PackKeysStages {
     Halide::Func rows;  // of the source, to be transposed
-    Halide::Func packed, nonfinite, magnitude;
+    Halide::Func packed, nonfinite;
+    Halide::Func magnitude;    // undefined of integers
+    QuantiseStages quantised;  // of integers
     Halide::Var ki{"ki"}, d{"d"}, p{"p"}, l{"l"};
     Halide::RDom scan, lanes;
     int head_dim = 0, panel_keys = 0;
@@ -25,7 +37,9 @@ struct PackKeysStages {
 
 // [plane][panel][key][feature]: feature planes of V.
 struct PackValuesStages {
-    Halide::Func packed, nonfinite, magnitude;
+    Halide::Func packed, nonfinite;
+    Halide::Func magnitude;    // undefined of integers
+    QuantiseStages quantised;  // of integers
     Halide::Var di{"di"}, ki{"ki"}, p{"p"}, plane{"plane"}, l{"l"};
     Halide::RDom scan, lanes;
     int value_dim = 0, planes = 0;
@@ -34,19 +48,25 @@ struct PackValuesStages {
 
 // Scores, softmax numerators and their product with V, for a batch of items.
 struct PartialStages {
-    Halide::Func query;     // (d, r, i), a tile's rows of Q
+    Halide::Func query;  // (d, r, i), a tile's rows of Q
+    // With K of 8 bits: magnitudes of Q, features side by side, its rows as integers, what a unit
+    // is worth, and the inverse of that. Else undefined.
+    Halide::Func lane_largest, row_largest, units, unit, units_per_one;
     Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
     Halide::Func dot;       // Q·K, one register block
-    Halide::Func score;     // dot, then softcap (update 0), then the keep test (update 1)
+    // dot, then softcap (update 0), the bias (update 1) and the keep test (update 2)
+    Halide::Func score;
     Halide::Func lane_max, row_max;
-    Halide::Func weight;  // exp2(score - row_max)
+    Halide::Func weight;         // exp2(score - row_max)
+    Halide::Func scaled_weight;  // times the scale of the key's V; undefined: V has no scales
     Halide::Func lane_sum, row_sum;
     Halide::Func product;   // weight·V, one register block
     Halide::Func attended;  // product of all planes of some rows
     Halide::Func out;       // attended, max and sum side by side
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
-    Halide::RDom features, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
-    Halide::Expr softcap_off, finite_scores, finite_values;
+    Halide::RDom features;  // with K of 8 bits: the two of a pair, and pairs
+    Halide::RDom scan, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
+    Halide::Expr softcap_off, unbiased, finite_scores, finite_values;
     int head_dim = 0, value_dim = 0;
     Format format{};
 };
@@ -60,13 +80,13 @@ struct GatherStages : PartialStages {
 // Flat (row, key) pairs, in list order throughout.
 struct PairsStages {
     Halide::Func dot;    // Q·K, a sum a lane
-    Halide::Func score;  // dot's lanes added (update 0), then softcap (update 1)
+    Halide::Func score;  // dot's lanes added (update 0), then softcap (1) and the bias (2)
     Halide::Func row_max, row_sum;
     Halide::Func weight;  // exp2(score - row_max)
     Halide::Func out;     // max and sum, then weight·V pair by pair (update 0)
     Halide::Var l{"l"}, p{"p"}, r{"r"}, d{"d"};
     Halide::RDom features, fold, max_pairs, sum_pairs, products;
-    Halide::Expr softcap_off;
+    Halide::Expr softcap_off, unbiased;
     int dot_lanes = 0, value_lanes = 0;  // features side by side
     int rows = 0, value_dim = 0;
     Format format{};

@@ -69,6 +69,9 @@ void TileAttention::locate_rows() {
         if (plan_.group_count > 1)
             s_.state_rows[r] =
                 (row.position() - block_.first_token) * plan_.group_heads + row.head();
+        s_.slopes[r] = call_.alibi_slopes
+                           ? static_cast<float>(call_.alibi_slopes[query_head(row)] * kLog2E)
+                           : 0;
         if (call_.sink_logits) begin_with_sink(r, call_.sink_logits[query_head(row)]);
         if (r + 1 < tile_.rows) row.advance();
     }
@@ -103,7 +106,8 @@ void TileAttention::pack_queries() {
     View<1> offsets(s_.offsets, Dim{tile_.rows, 1});
     View<2> packed(s_.queries, Dim{v_.head_dim, 1}, Dim{tile_.rows, v_.head_dim});
     View<1> nonfinite(s_.nonfinite, Dim{1, 1});
-    v_.pack_queries(&source, &offsets, tile_.rows, call_.query_scale, &packed, &nonfinite);
+    View<1> factor(keys_.query_factors ? keys_.query_factors : s_.ones, Dim{v_.head_dim, 1});
+    v_.pack_queries(&source, &offsets, tile_.rows, call_.query_scale, &factor, &packed, &nonfinite);
 }
 
 void TileAttention::fold(float *to, int32_t *index, int32_t count) {
@@ -150,6 +154,7 @@ void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
     const lac_variant &v = *plan.variant;
     // Rows that a short tile does not fill are computed and thrown away: they must hold something.
     for (int32_t i = 0; i < v.tile_rows * v.head_dim; i++) scratch.queries[i] = 0.0f;
+    for (int32_t d = 0; d < v.head_dim; d++) scratch.ones[d] = 1.0f;
     for (int32_t r = 0; r < v.tile_rows; r++) scratch.own_rows[r] = r;
     for (int32_t i = 0; i < v.fold_items; i++) scratch.tiles[i] = 0;
     for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++)

@@ -1,4 +1,5 @@
 // The kernel calls of a tile: views of its scratch, and which path they take.
+#include "runtime/panels.h"
 #include "runtime/tile_attention.h"
 
 namespace lacuna {
@@ -37,52 +38,57 @@ void TileAttention::partial(const Batch &batch) {
     const SegmentInfo &info = plan_.segment[batch.segment];
     const PackedStore &store = keys_.store[info.store];
     const auto panels = static_cast<int32_t>(store.panels);
-    const int32_t key_elements = v_.panel_keys * v_.head_dim;
-    const int32_t value_elements = v_.panel_keys * v_.plane;
     const bool few = tile_.rows <= v_.few_rows;
     const int32_t rows = few ? v_.few_rows : v_.tile_rows;
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
-    View<3> keys(store.keys, Dim{v_.panel_keys, 1}, Dim{v_.head_dim, v_.panel_keys},
-                 Dim{panels, key_elements});
-    View<4> values(store.values, Dim{v_.plane, 1}, Dim{v_.panel_keys, v_.plane},
-                   Dim{panels, value_elements}, Dim{v_.value_planes, panels * value_elements});
+    View<3> keys = key_panels(v_, store);
+    View<2> key_scales = panel_scales(v_, store.key_scales, 0, panels);
+    View<4> values = value_panels(v_, store, 0, panels);
+    View<2> value_scales = panel_scales(v_, store.value_scales, 0, panels);
     View<2> slots(s_.panels, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});
     View<2> edges(s_.edges, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
     const bool careful_path = careful(store, batch);
+    const bool biased = call_.alibi_slopes;
+    View<1> slopes(s_.slopes, Dim{rows, 1});
+    View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
+    View<2> first_keys(s_.first_keys, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
+    // Lanes past the sequence stay below 2^31 and are masked by their position.
+    const int32_t step = smaller(info.modulus, layout_.k_tokens);
     if (v_.pattern) {
-        View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
-        View<2> first_keys(s_.first_keys, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
-        // Lanes past the sequence stay below 2^31 and are masked by their position.
-        const int32_t step = smaller(info.modulus, layout_.k_tokens);
         const auto kernel = few ? v_.partial_pattern_few : v_.partial_pattern;
-        kernel(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
-               call_.softcap, careful_path, &positions, &first_keys, step,
-               static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
+        kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
+               batch.slots, batch.edges, call_.softcap, careful_path, biased, &slopes, &positions,
+               &first_keys, step, static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
     } else {
         View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});
         const auto kernel = few ? v_.partial_words_few : v_.partial_words;
-        kernel(&queries, &keys, &values, &slots, &tiles, &edges, batch.slots, batch.edges,
-               call_.softcap, careful_path, &words, &out);
+        kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
+               batch.slots, batch.edges, call_.softcap, careful_path, biased, &slopes, &positions,
+               &first_keys, step, &words, &out);
     }
 }
 
 // Does an edge panel hold a value that would spoil rows that do not keep it? Read only where a
 // panel is tested.
 bool TileAttention::careful_lists(const Batch &batch) const {
+    const auto nonfinite = [&](int64_t token) {
+        if (v_.value_type == LAC_I8)
+            return any_nonfinite({reinterpret_cast<uint8_t *>(keys_.value_scales + token), LAC_F32},
+                                 1);
+        return any_nonfinite(keys_.values.from(token * keys_.value_stride), v_.value_dim);
+    };
     for (int32_t i = 0; i < batch.items; i++) {
         for (int32_t e = 0; e < batch.edges; e++) {
             const int32_t slot = s_.edges[i * v_.chunk + e];
             const int32_t *keys =
                 s_.tokens + static_cast<int64_t>(i * v_.chunk + slot) * v_.panel_keys;
             for (int32_t k = 0; k < v_.panel_keys; k++)
-                if (any_nonfinite(keys_.values.from(int64_t{keys[k]} * keys_.value_stride),
-                                  v_.value_dim))
-                    return true;
+                if (nonfinite(keys[k])) return true;
         }
     }
     return false;
@@ -102,7 +108,9 @@ void TileAttention::gather(const Batch &batch) {
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
+    View<1> key_scales = row_scales(keys_.key_scales, layout_.k_tokens, 1);
     View<2> values(keys_.values, Dim{v_.value_dim, 1}, value_dim());
+    View<1> value_scales = row_scales(keys_.value_scales, layout_.k_tokens, 1);
     View<3> tokens(s_.tokens, Dim{v_.panel_keys, 1}, Dim{batch.slots, v_.panel_keys},
                    Dim{batch.items, v_.chunk * v_.panel_keys});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});
@@ -111,18 +119,26 @@ void TileAttention::gather(const Batch &batch) {
                   Dim{batch.items, v_.chunk * v_.tile_rows});
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
-    kernel(&queries, &keys, &values, &tokens, &tiles, &edges, batch.slots, batch.edges,
-           call_.softcap, careful_lists(batch), &words, &out);
+    View<1> slopes(s_.slopes, Dim{rows, 1});
+    View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
+    kernel(&queries, &keys, &key_scales, &values, &value_scales, &tokens, &tiles, &edges,
+           batch.slots, batch.edges, call_.softcap, careful_lists(batch), call_.alibi_slopes,
+           &slopes, &positions, &words, &out);
 }
 
 void TileAttention::pairs(const Batch &batch) {
     View<2> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
     View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
+    View<1> key_scales = row_scales(keys_.key_scales, layout_.k_tokens, 1);
     View<2> values(keys_.values, Dim{v_.value_dim, 1}, value_dim());
+    View<1> value_scales = row_scales(keys_.value_scales, layout_.k_tokens, 1);
     View<1> rows(s_.pair_rows, Dim{batch.pairs, 1});
     View<1> tokens(s_.tokens, Dim{batch.pairs, 1});
     View<2> out(part(parts_), Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row});
-    v_.pairs(&queries, &keys, &values, &rows, &tokens, batch.pairs, call_.softcap, &out);
+    View<1> slopes(s_.slopes, Dim{v_.tile_rows, 1});
+    View<1> positions(s_.positions, Dim{v_.tile_rows, 1});
+    v_.pairs(&queries, &keys, &key_scales, &values, &value_scales, &rows, &tokens, batch.pairs,
+             call_.softcap, call_.alibi_slopes, &slopes, &positions, &out);
 }
 
 }  // namespace lacuna

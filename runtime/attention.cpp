@@ -53,6 +53,8 @@ HeadKeys keys_of(const Job &job, const Layout &layout, const Head &head, int64_t
     HeadKeys keys = job.workspace.packed_keys(layout, slot);
     keys.keys = elements_at(call.k, head.sequence, head.kv_head, 0);
     keys.values = elements_at(call.v, head.sequence, head.kv_head, 0);
+    keys.key_scales = scale_at(call.k, head.sequence, head.kv_head, 0);
+    keys.value_scales = scale_at(call.v, head.sequence, head.kv_head, 0);
     keys.key_stride = elements_in(call.k.token_stride, call.k.type);
     keys.value_stride = elements_in(call.v.token_stride, call.v.type);
     return keys;

@@ -41,6 +41,10 @@ struct HalideTypeOf<uint32_t> {
     static constexpr HalideType value{1, 32, 1};
 };
 template <>
+struct HalideTypeOf<uint16_t> {
+    static constexpr HalideType value{1, 16, 1};
+};
+template <>
 struct HalideTypeOf<uint8_t> {
     static constexpr HalideType value{1, 8, 1};
 };
@@ -48,6 +52,7 @@ struct HalideTypeOf<uint8_t> {
 inline HalideType halide_type(lac_type type) {
     if (type == LAC_F16) return {2, 16, 1};
     if (type == LAC_BF16) return {4, 16, 1};
+    if (type == LAC_I8) return {0, 8, 1};
     return HalideTypeOf<float>::value;
 }
 

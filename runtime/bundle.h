@@ -6,30 +6,45 @@
 
 namespace lacuna {
 
+// `factor` multiplies each feature of Q.
 using PackQueriesFn = int (*)(HalideBuffer *source, HalideBuffer *offset, int32_t rows, float scale,
-                              HalideBuffer *packed, HalideBuffer *nonfinite);
-using PackFn = int (*)(HalideBuffer *source, int32_t keys, HalideBuffer *packed,
-                       HalideBuffer *nonfinite);
-using PartialWordsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
+                              HalideBuffer *factor, HalideBuffer *packed, HalideBuffer *nonfinite);
+// Scales, of each key: read with integers, written with panels of integers, else empty. `inverse`:
+// of `factor`.
+using PackKeysFn = int (*)(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
+                           HalideBuffer *inverse, HalideBuffer *packed, HalideBuffer *nonfinite,
+                           HalideBuffer *scales);
+using PackValuesFn = int (*)(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
+                             HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *scales);
+// biased: scores of ALiBi, by the slopes(row) and positions of rows and keys.
+using PartialWordsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
+                               HalideBuffer *values, HalideBuffer *value_scales,
                                HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
                                int32_t slots, int32_t edge_count, float softcap, bool careful,
-                               HalideBuffer *words, HalideBuffer *out);
-using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
-                                 HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
-                                 int32_t slots, int32_t edge_count, float softcap, bool careful,
-                                 HalideBuffer *positions, HalideBuffer *first_keys,
-                                 int32_t key_step, int32_t atoms, int32_t tokens,
-                                 HalideBuffer *out);
+                               bool biased, HalideBuffer *slopes, HalideBuffer *positions,
+                               HalideBuffer *first_keys, int32_t key_step, HalideBuffer *words,
+                               HalideBuffer *out);
+using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys,
+                                 HalideBuffer *key_scales, HalideBuffer *values,
+                                 HalideBuffer *value_scales, HalideBuffer *panels,
+                                 HalideBuffer *tiles, HalideBuffer *edges, int32_t slots,
+                                 int32_t edge_count, float softcap, bool careful, bool biased,
+                                 HalideBuffer *slopes, HalideBuffer *positions,
+                                 HalideBuffer *first_keys, int32_t key_step, int32_t atoms,
+                                 int32_t tokens, HalideBuffer *out);
 // Items whose keys are listed one by one; K and V are the caller's rows, [token][feature].
 // tokens(lane, slot, item) gives the row of each key; lanes past the end of a list repeat its last.
-using GatherFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
-                         HalideBuffer *tokens, HalideBuffer *tiles, HalideBuffer *edges,
-                         int32_t slots, int32_t edge_count, float softcap, bool careful,
-                         HalideBuffer *words, HalideBuffer *out);
+using GatherFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
+                         HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *tokens,
+                         HalideBuffer *tiles, HalideBuffer *edges, int32_t slots,
+                         int32_t edge_count, float softcap, bool careful, bool biased,
+                         HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *words,
+                         HalideBuffer *out);
 // A run of (row, key) pairs, sorted by row, of one query head.
-using PairsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *values,
-                        HalideBuffer *rows, HalideBuffer *tokens, int32_t pairs, float softcap,
-                        HalideBuffer *out);
+using PairsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
+                        HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *rows,
+                        HalideBuffer *tokens, int32_t pairs, float softcap, bool biased,
+                        HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *out);
 using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
                        bool has_earlier, int32_t items, int32_t rows, HalideBuffer *out_row,
                        int32_t out_rows, HalideBuffer *state);
@@ -65,8 +80,10 @@ struct lac_variant {
     int32_t fold_items;          // partial results a fold or merge takes at most
     const lac_pattern *pattern;  // compiled in, or null: mask words
     lacuna::PackQueriesFn pack_queries;
-    lacuna::PackFn pack_keys, pack_values;      // from rows of K's and V's own types
-    lacuna::PackFn append_keys, append_values;  // from rows of Q's type, rounded to K's and V's
+    lacuna::PackKeysFn pack_keys;      // from rows of K's own type
+    lacuna::PackKeysFn append_keys;    // from rows of Q's, rounded to K's
+    lacuna::PackValuesFn pack_values;  // of V's
+    lacuna::PackValuesFn append_values;
     // A tile's rows, at most few_rows: with the same bits. Null when pattern is set, when it is
     // null.
     lacuna::PartialWordsFn partial_words, partial_words_few;

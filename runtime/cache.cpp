@@ -12,7 +12,20 @@ int32_t kept_keys(const lac_cache &cache) {
     return kept;
 }
 
-lac_tensor rows_of(const lac_cache &cache, const Elements &first, int32_t features) {
+// Of the caller's list, which is not kept; ones where there is none.
+void set_factors(const lac_cache &cache, const float *factors) {
+    const int32_t dim = cache.variant().head_dim;
+    for (int32_t h = 0; h < cache.options.kv_heads; h++) {
+        const HeadKeys head = head_keys(cache, h);
+        for (int32_t d = 0; head.query_factors && d < dim; d++) {
+            const float factor = factors ? factors[h * dim + d] : 1.0f;
+            head.query_factors[d] = factor;
+            head.inverse_factors[d] = 1.0f / factor;
+        }
+    }
+}
+
+lac_tensor tensor_of(const lac_cache &cache, const Elements &first, int32_t features) {
     const int64_t token = features * type_bytes(first.type);
     return {sizeof(lac_tensor),
             first.type,
@@ -23,7 +36,10 @@ lac_tensor rows_of(const lac_cache &cache, const Elements &first, int32_t featur
             features,
             0,
             static_cast<int64_t>(cache.head_bytes),
-            token};
+            token,
+            nullptr,
+            0,
+            0};
 }
 
 }  // namespace
@@ -52,6 +68,8 @@ lac_status lac_cache_init(const lac_kernel *kernel, const lac_pattern *pattern,
     if (bytes < cache.bytes) return LAC_TOO_SMALL;
     *out = static_cast<lac_cache *>(memory);
     **out = cache;
+    (*out)->options.key_factors = nullptr;
+    set_factors(**out, options->key_factors);
     return LAC_OK;
 }
 
@@ -84,9 +102,11 @@ lac_status lac_cache_rows(const lac_cache *cache, lac_tensor *k, lac_tensor *v) 
     if (!cache || !k || !v) return LAC_BAD_ARGUMENT;
     if (!cache->rows) return LAC_NO_LISTS;
     if (cache->tokens < 1) return LAC_BAD_LENGTH;
+    const lac_variant &variant = cache->variant();
+    if (variant.key_type == LAC_I8 || variant.value_type == LAC_I8) return LAC_BAD_TYPE;
     const HeadKeys head = head_keys(*cache, 0);
-    *k = rows_of(*cache, head.keys, cache->variant().head_dim);
-    *v = rows_of(*cache, head.values, cache->variant().value_dim);
+    *k = tensor_of(*cache, head.keys, variant.head_dim);
+    *v = tensor_of(*cache, head.values, variant.value_dim);
     return LAC_OK;
 }
 

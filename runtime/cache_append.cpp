@@ -1,7 +1,7 @@
 // Appending: keys and values go straight into their panels, or, where a panel is not whole, through
 // a staging panel to their lanes.
 #include "runtime/cache.h"
-#include "runtime/tensor.h"
+#include "runtime/pack_rows.h"
 #include "runtime/validate.h"
 
 namespace lacuna {
@@ -9,16 +9,20 @@ namespace lacuna {
 namespace {
 
 template <class Word>
-void copy_words(const Elements &to, const Elements &from, int64_t count, int64_t from_step) {
-    auto *const out = reinterpret_cast<Word *>(to.data);
-    const auto *const in = reinterpret_cast<const Word *>(from.data);
+void copy_words(void *to, const void *from, int64_t count, int64_t from_step) {
+    auto *const out = static_cast<Word *>(to);
+    const auto *const in = static_cast<const Word *>(from);
     for (int64_t i = 0; i < count; i++) out[i] = in[i * from_step];
 }
 void copy(const Elements &to, const Elements &from, int64_t count, int64_t from_step = 1) {
-    if (type_bytes(to.type) == sizeof(uint32_t))
-        copy_words<uint32_t>(to, from, count, from_step);
-    else
-        copy_words<uint16_t>(to, from, count, from_step);
+    switch (type_bytes(to.type)) {
+        case 1: return copy_words<uint8_t>(to.data, from.data, count, from_step);
+        case 2: return copy_words<uint16_t>(to.data, from.data, count, from_step);
+        default: return copy_words<uint32_t>(to.data, from.data, count, from_step);
+    }
+}
+void copy_scales(float *to, const float *from, int64_t count) {
+    if (to) copy_words<float>(to, from, count, 1);
 }
 
 // Keys of one residue class that share a panel.
@@ -38,13 +42,14 @@ public:
         const HeadKeys head = head_keys(cache_, kv_head);
         for (int32_t s = 0; s < cache_.store_count; s++)
             for (int32_t r = 0; r < cache_.store[s].residues; r++)
-                append_class(cache_.store[s], head.store[s], kv_head, r);
+                append_class(cache_.store[s], head, s, kv_head, r);
         if (cache_.rows) append_rows(head, kv_head);
     }
 
 private:
-    void append_class(const CacheStore &info, const PackedStore &store, int32_t kv_head,
+    void append_class(const CacheStore &info, const HeadKeys &head, int32_t number, int32_t kv_head,
                       int32_t residue) const {
+        const PackedStore &store = head.store[number];
         const int32_t keys = variant_.panel_keys;
         const int64_t end = class_keys(info, residue, cache_.tokens + k_.tokens);
         for (int64_t i = class_keys(info, residue, cache_.tokens); i < end;) {
@@ -58,16 +63,10 @@ private:
             // Not when a trim took tokens back: then this turn has begun before.
             const bool opened = lane == 0 && cache_.tokens + token >= cache_.high;
             const Lanes lanes{store.place(residue, panel), lane, count, whole, opened};
-            append_keys(store, lanes, row(k_, kv_head, token), stride(k_, info, count));
-            append_values(store, lanes, row(v_, kv_head, token), stride(v_, info, count));
+            append_keys(store, lanes, rows_of(k_, 0, kv_head, token, count, info.modulus),
+                        head.inverse_factors);
+            append_values(store, lanes, rows_of(v_, 0, kv_head, token, count, info.modulus));
         }
-    }
-
-    static Elements row(const lac_tensor &t, int32_t kv_head, int64_t token) {
-        return elements_at(t, 0, kv_head, token);
-    }
-    static int32_t stride(const lac_tensor &t, const CacheStore &info, int32_t count) {
-        return count > 1 ? elements_in(info.modulus * t.token_stride, t.type) : 0;
     }
 
     // A panel that a ring takes again still holds keys of its last turn: their flag outlives it by
@@ -78,50 +77,33 @@ private:
         flag = static_cast<uint8_t>(before | staged);
     }
 
-    // Packs so many keys into a panel; of another type than the cache's they are rounded.
-    void pack_keys(const PackedStore &to, int32_t place, const Elements &rows, int32_t count,
-                   int32_t stride) const {
-        const int32_t keys = variant_.panel_keys, dim = variant_.head_dim, size = keys * dim;
-        View<2> from(rows, Dim{dim, 1}, Dim{count, stride});
-        View<3> packed(to.keys.from(int64_t{place} * size), Dim{keys, 1}, Dim{dim, keys},
-                       Dim{1, size});
-        View<1> flag(to.keys_nonfinite + place, Dim{1, 1});
-        (rows.type == variant_.key_type ? variant_.pack_keys : variant_.append_keys)(
-            &from, count, &packed, &flag);
-    }
-    void pack_values(const PackedStore &to, int32_t place, const Elements &rows, int32_t count,
-                     int32_t stride) const {
-        const int32_t keys = variant_.panel_keys, plane = variant_.plane, size = keys * plane;
-        View<2> from(rows, Dim{variant_.value_dim, 1}, Dim{count, stride});
-        View<4> packed(to.values.from(int64_t{place} * size), Dim{plane, 1}, Dim{keys, plane},
-                       Dim{1, size},
-                       Dim{variant_.value_planes, static_cast<int32_t>(to.panels * size)});
-        View<1> flag(to.values_nonfinite + place, Dim{1, 1});
-        (rows.type == variant_.value_type ? variant_.pack_values : variant_.append_values)(
-            &from, count, &packed, &flag);
-    }
-
-    void append_keys(const PackedStore &store, const Lanes &lanes, const Elements &rows,
-                     int32_t stride) const {
-        pack_keys(lanes.whole ? store : staging_, lanes.whole ? lanes.place : 0, rows, lanes.count,
-                  stride);
-        if (lanes.whole) return;
-        const int64_t keys = variant_.panel_keys, dim = variant_.head_dim;
-        const Elements panel = store.keys.from(lanes.place * keys * dim + lanes.first);
-        for (int64_t d = 0; d < dim; d++)
-            copy(panel.from(d * keys), staging_.keys.from(d * keys), lanes.count);
+    void append_keys(const PackedStore &store, const Lanes &lanes, const TokenRows &rows,
+                     const float *inverse) const {
+        if (lanes.whole) return pack_keys(variant_, store, lanes.place, 1, rows, inverse);
+        pack_keys(variant_, staging_, 0, 1, rows, inverse);
+        // Two integers of a key stand side by side.
+        const int64_t beside = variant_.key_type == LAC_I8 ? 2 : 1;
+        const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
+        const Elements panel =
+            store.keys.from(lanes.place * keys * elements + lanes.first * beside);
+        for (int64_t d = 0; d < elements; d += beside)
+            copy(panel.from(d * keys), staging_.keys.from(d * keys), lanes.count * beside);
+        copy_scales(
+            store.key_scales ? store.key_scales + lanes.place * keys + lanes.first : nullptr,
+            staging_.key_scales, lanes.count);
         add_flag(store.keys_nonfinite[lanes.place], *staging_.keys_nonfinite, lanes.opened);
     }
 
-    void append_values(const PackedStore &store, const Lanes &lanes, const Elements &rows,
-                       int32_t stride) const {
-        pack_values(lanes.whole ? store : staging_, lanes.whole ? lanes.place : 0, rows,
-                    lanes.count, stride);
-        if (lanes.whole) return;
-        const int64_t plane = variant_.plane, size = plane * variant_.panel_keys;
+    void append_values(const PackedStore &store, const Lanes &lanes, const TokenRows &rows) const {
+        if (lanes.whole) return pack_values(variant_, store, lanes.place, 1, rows);
+        pack_values(variant_, staging_, 0, 1, rows);
+        const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
         for (int64_t p = 0; p < variant_.value_planes; p++)
             copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
                  staging_.values.from(p * staging_.panels * size), lanes.count * plane);
+        copy_scales(
+            store.value_scales ? store.value_scales + lanes.place * keys + lanes.first : nullptr,
+            staging_.value_scales, lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
     }
 
@@ -129,21 +111,30 @@ private:
     void append_rows(const HeadKeys &head, int32_t kv_head) const {
         for (int32_t t = 0; t < k_.tokens; t++) {
             const int64_t at = int64_t{cache_.tokens} + t;
-            append_key_row(head.keys.from(at * head.key_stride), row(k_, kv_head, t));
-            append_value_row(head.values.from(at * head.value_stride), row(v_, kv_head, t));
+            append_key_row(head, at, rows_of(k_, 0, kv_head, t, 1, 1));
+            append_value_row(head, at, rows_of(v_, 0, kv_head, t, 1, 1));
         }
     }
-    void append_key_row(const Elements &to, const Elements &from) const {
-        const bool same = from.type == to.type;
-        if (!same) pack_keys(staging_, 0, from, 1, 0);
-        copy(to, same ? from : staging_.keys, variant_.head_dim, same ? 1 : variant_.panel_keys);
+    void append_key_row(const HeadKeys &head, int64_t at, const TokenRows &row) const {
+        const Elements to = head.keys.from(at * head.key_stride);
+        const bool same = row.elements.type == to.type;
+        if (!same) pack_keys(variant_, staging_, 0, 1, row, head.inverse_factors);
+        if (to.type == LAC_I8) head.key_scales[at] = same ? *row.scales : *staging_.key_scales;
+        const int32_t keys = variant_.panel_keys, dim = variant_.head_dim;
+        if (same)
+            copy(to, row.elements, dim);
+        else if (to.type == LAC_I8)
+            for (int32_t d = 0; d < dim; d++)
+                to.data[d] = staging_.keys.data[int64_t{d / 2} * 2 * keys + d % 2];
+        else
+            copy(to, staging_.keys, dim, keys);
     }
-    void append_value_row(const Elements &to, const Elements &from) const {
-        if (from.type == to.type) {
-            copy(to, from, variant_.value_dim);
-            return;
-        }
-        pack_values(staging_, 0, from, 1, 0);
+    void append_value_row(const HeadKeys &head, int64_t at, const TokenRows &row) const {
+        const Elements to = head.values.from(at * head.value_stride);
+        const bool same = row.elements.type == to.type;
+        if (!same) pack_values(variant_, staging_, 0, 1, row);
+        if (to.type == LAC_I8) head.value_scales[at] = same ? *row.scales : *staging_.value_scales;
+        if (same) return copy(to, row.elements, variant_.value_dim);
         const int32_t plane = variant_.plane;
         for (int32_t d = 0; d < variant_.value_dim; d += plane)
             copy(to.from(d),

@@ -71,7 +71,7 @@ uint64_t format_of(const lac_cache &c) {
 template <class Visitor>
 void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
     const lac_variant &v = c.variant();
-    const int64_t key_bytes = int64_t{v.panel_keys} * v.head_dim * type_bytes(v.key_type);
+    const int64_t key_bytes = int64_t{v.panel_keys} * key_elements(v) * type_bytes(v.key_type);
     const int64_t value_bytes = int64_t{v.panel_keys} * v.plane * type_bytes(v.value_type);
     for (int32_t h = 0; h < c.options.kv_heads; h++) {
         const HeadKeys head = head_keys(c, h);
@@ -85,6 +85,10 @@ void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
                 for (int32_t p = 0; p < v.value_planes; p++)
                     visit(store.values.data + (p * store.panels + first) * value_bytes,
                           used * value_bytes);
+                const auto scales = static_cast<int64_t>(sizeof(float)) * v.panel_keys;
+                if (store.key_scales) visit(store.key_scales + first * v.panel_keys, used * scales);
+                if (store.value_scales)
+                    visit(store.value_scales + first * v.panel_keys, used * scales);
                 visit(store.keys_nonfinite + first, used);
                 visit(store.values_nonfinite + first, used);
             }
@@ -92,6 +96,12 @@ void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
         const int64_t rows = c.rows ? high : 0;
         visit(head.keys.data, rows * v.head_dim * type_bytes(v.key_type));
         visit(head.values.data, rows * v.value_dim * type_bytes(v.value_type));
+        const auto scale_bytes = rows * static_cast<int64_t>(sizeof(float));
+        if (head.key_scales) visit(head.key_scales, scale_bytes);
+        if (head.value_scales) visit(head.value_scales, scale_bytes);
+        float *const lists[] = {head.query_factors, head.inverse_factors};
+        for (float *factors : lists)
+            if (factors) visit(factors, v.head_dim * static_cast<int64_t>(sizeof(float)));
     }
 }
 

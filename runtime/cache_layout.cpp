@@ -65,7 +65,18 @@ lac_status validate_options(const lac_cache_options &o) {
     if (o.size != sizeof(lac_cache_options)) return LAC_BAD_ARGUMENT;
     if (o.max_context < 1 || o.max_context > LAC_MAX_TOKENS) return LAC_BAD_LENGTH;
     if (o.max_append < 0 || o.max_append > o.max_context) return LAC_BAD_LENGTH;
+    if (reinterpret_cast<uintptr_t>(o.key_factors) % sizeof(float)) return LAC_BAD_ALIGNMENT;
     if (o.max_rollback < 0 || o.max_rollback > o.max_context) return LAC_BAD_LENGTH;
+    return LAC_OK;
+}
+
+// Factors and their inverses are normal numbers above 0.
+lac_status validate_factors(const lac_cache_options &o, const lac_variant &v) {
+    if (!o.key_factors) return LAC_OK;
+    if (v.key_type != LAC_I8) return LAC_BAD_TYPE;
+    constexpr float kLeast = 0x1p-126f;
+    for (int64_t i = 0; i < int64_t{o.kv_heads} * v.head_dim; i++)
+        if (!(o.key_factors[i] >= kLeast && o.key_factors[i] <= 1 / kLeast)) return LAC_BAD_SCALE;
     return LAC_OK;
 }
 
@@ -83,6 +94,10 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
     const int64_t rows = cache.rows ? cache.options.max_context : 0;
     keys.keys = take_elements(c, v.key_type, rows * v.head_dim);
     keys.values = take_elements(c, v.value_type, rows * v.value_dim);
+    keys.key_scales = take_scales(c, v.key_type, rows);
+    keys.value_scales = take_scales(c, v.value_type, rows);
+    keys.query_factors = take_scales(c, v.key_type, v.head_dim);
+    keys.inverse_factors = take_scales(c, v.key_type, v.head_dim);
     keys.key_stride = v.head_dim;
     keys.value_stride = v.value_dim;
     return keys;
@@ -104,6 +119,7 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     lac_shape shape = shape_of(*options, 1);
     shape.lists = &no_lists;
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
+    if (const lac_status s = validate_factors(*options, *kernel->variant); s != LAC_OK) return s;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);
     *cache = {};

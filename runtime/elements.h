@@ -5,7 +5,10 @@
 namespace lacuna {
 
 // log2 of an element's bytes.
-inline int32_t type_shift(lac_type type) { return type == LAC_F32 ? 2 : 1; }
+inline int32_t type_shift(lac_type type) {
+    if (type == LAC_I8) return 0;
+    return type == LAC_F32 ? 2 : 1;
+}
 inline int64_t type_bytes(lac_type type) { return int64_t{1} << type_shift(type); }
 
 // A distance in elements as kernels take it; validation has seen that it is whole and fits.

@@ -21,6 +21,7 @@ void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentIn
     if (info.source == Source::kPanels) {
         const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
         scratch.panels[place] = keys_.store[info.store].place(residue, panel);
+        scratch.first_keys[place] = residue + panel * plan_.variant->panel_keys * info.modulus;
         return;
     }
     const int32_t keys = plan_.variant->panel_keys;
@@ -32,9 +33,6 @@ void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentIn
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
                           int32_t panel) const {
     const lac_variant &v = *plan_.variant;
-    const SegmentInfo &info = plan_.segment[run.segment];
-    const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
-    scratch.first_keys[place] = residue + panel * v.panel_keys * info.modulus;
     if (run.words == kTested) return;
     const uint32_t *from =
         plan_.words + run.words + static_cast<int64_t>(panel - run.first_panel) * run.words_step;

@@ -1,6 +1,6 @@
 #include "runtime/pack.h"
 
-#include "runtime/tensor.h"
+#include "runtime/pack_rows.h"
 
 namespace lacuna {
 
@@ -46,38 +46,11 @@ Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int
             static_cast<int32_t>(smaller(left, panels * keys))};
 }
 
-void pack_keys(const lac_variant &v, const PackedStore &store, const Piece &piece,
-               const Elements &source, int32_t stride) {
-    const int32_t panel_elements = v.panel_keys * v.head_dim;
-    View<2> from(source, Dim{v.head_dim, 1}, Dim{larger(piece.keys, 1), stride});
-    View<3> to(store.keys.from(piece.panel * panel_elements), Dim{v.panel_keys, 1},
-               Dim{v.head_dim, v.panel_keys}, Dim{piece.panels, panel_elements});
-    View<1> flags(store.keys_nonfinite + piece.panel, Dim{piece.panels, 1});
-    v.pack_keys(&from, piece.keys, &to, &flags);
-}
-
-void pack_values(const lac_variant &v, const PackedStore &store, const Piece &piece,
-                 const Elements &source, int32_t stride) {
-    const int32_t panel_elements = v.panel_keys * v.plane;
-    View<2> from(source, Dim{v.value_dim, 1}, Dim{larger(piece.keys, 1), stride});
-    View<4> to(store.values.from(piece.panel * panel_elements), Dim{v.plane, 1},
-               Dim{v.panel_keys, v.plane}, Dim{piece.panels, panel_elements},
-               Dim{v.value_planes, static_cast<int32_t>(store.panels * panel_elements)});
-    View<1> flags(store.values_nonfinite + piece.panel, Dim{piece.panels, 1});
-    v.pack_values(&from, piece.keys, &to, &flags);
-}
-
-// Elements from one key of a class to the next.
-int32_t stride_of(const lac_tensor &t, const Piece &piece, int64_t modulus) {
-    if (piece.keys < 2) return 0;
-    return elements_in(modulus * t.token_stride, t.type);
-}
-
-void prefetch(const Elements &source, const lac_tensor &t, const Piece &piece, int32_t stride) {
+void prefetch(const lac_tensor &t, const TokenRows &rows) {
     const int64_t line = kLine / type_bytes(t.type);
-    for (int64_t key = 0; key < piece.keys; key++)
+    for (int64_t key = 0; key < rows.count; key++)
         for (int64_t d = 0; d < t.features; d += line)
-            __builtin_prefetch(source.from(key * stride + d).data);
+            __builtin_prefetch(rows.elements.from(key * rows.stride + d).data);
 }
 
 }  // namespace
@@ -92,24 +65,20 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
         return piece_of(plan, layout, part, part.first + at,
                         smaller<int64_t>(part.count - at, kPiecePanels));
     };
-    const auto each = [&](const Piece &p, auto visit) {
-        visit(call.k, elements_at(call.k, sequence, kv_head, p.token),
-              stride_of(call.k, p, modulus));
-        visit(call.v, elements_at(call.v, sequence, kv_head, p.token),
-              stride_of(call.v, p, modulus));
+    const auto rows = [&](const lac_tensor &tensor, const Piece &p) {
+        return rows_of(tensor, sequence, kv_head, p.token, p.keys, modulus);
     };
     for (int64_t i = 0; i < part.count; i += kPiecePanels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
         // hardware to guess.
-        if (const Piece next = piece(i + kPiecePanels); i + kPiecePanels < part.count)
-            each(next, [&](const lac_tensor &t, const Elements &source, int32_t stride) {
-                prefetch(source, t, next, stride);
-            });
+        if (i + kPiecePanels < part.count) {
+            const Piece next = piece(i + kPiecePanels);
+            prefetch(call.k, rows(call.k, next));
+            prefetch(call.v, rows(call.v, next));
+        }
         const Piece now = piece(i);
-        pack_keys(*plan.variant, store, now, elements_at(call.k, sequence, kv_head, now.token),
-                  stride_of(call.k, now, modulus));
-        pack_values(*plan.variant, store, now, elements_at(call.v, sequence, kv_head, now.token),
-                    stride_of(call.v, now, modulus));
+        pack_keys(*plan.variant, store, now.panel, now.panels, rows(call.k, now), nullptr);
+        pack_values(*plan.variant, store, now.panel, now.panels, rows(call.v, now));
     }
 }
 

@@ -3,6 +3,7 @@
 set(LACUNA_RUNTIME_SOURCES
     patterns/form.cpp
     patterns/parse.cpp
+    runtime/alibi.cpp
     runtime/attend.cpp
     runtime/attend_calls.cpp
     runtime/attention.cpp
@@ -18,10 +19,12 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/os_posix.cpp
     runtime/os_windows.cpp
     runtime/pack.cpp
+    runtime/pack_rows.cpp
     runtime/plan.cpp
     runtime/plan_builder.cpp
     runtime/plan_scan.cpp
     runtime/pool.cpp
+    runtime/rope.cpp
     runtime/route.cpp
     runtime/route_job.cpp
     runtime/status.cpp

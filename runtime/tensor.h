@@ -8,6 +8,13 @@ inline uint8_t *row_at(const lac_tensor &t, int64_t sequence, int64_t head, int6
     return static_cast<uint8_t *>(t.data) + sequence * t.batch_stride + head * t.head_stride +
            token * t.token_stride;
 }
+// The scale of a row of integers.
+inline float *scale_at(const lac_tensor &t, int64_t sequence, int64_t head, int64_t token) {
+    if (t.type != LAC_I8) return nullptr;
+    const int64_t by_head = t.scale_head_stride ? t.scale_head_stride : t.tokens;
+    const int64_t by_batch = t.scale_batch_stride ? t.scale_batch_stride : by_head * t.heads;
+    return const_cast<float *>(t.scales) + sequence * by_batch + head * by_head + token;
+}
 inline Elements elements_at(const lac_tensor &t, int64_t sequence, int64_t head, int64_t token) {
     return {row_at(t, sequence, head, token), t.type};
 }

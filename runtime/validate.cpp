@@ -74,6 +74,9 @@ lac_status validate_tensor(const lac_tensor *t, lac_type type, int32_t batch, co
     const int64_t size = type_bytes(type);
     if (reinterpret_cast<uintptr_t>(t->data) % static_cast<uintptr_t>(size))
         return LAC_BAD_ALIGNMENT;
+    if (type == LAC_I8 && !t->scales) return LAC_BAD_ARGUMENT;
+    if (type == LAC_I8 && reinterpret_cast<uintptr_t>(t->scales) % sizeof(float))
+        return LAC_BAD_ALIGNMENT;
     constexpr int64_t kFarthest = INT64_MAX / 8;  // sums of all three reaches stay below 2^63
     const struct {
         int64_t stride, extent;
@@ -137,11 +140,6 @@ AddressRange range_of(const lac_tensor &t) {
     return {base + static_cast<uintptr_t>(low), base + static_cast<uintptr_t>(high)};
 }
 
-bool overlap(const lac_tensor &a, const lac_tensor &b) {
-    const AddressRange x = range_of(a), y = range_of(b);
-    return x.first < y.end && y.first < x.end;
-}
-
 lac_status read_args(const lac_args *args, const lac_plan &plan, Call *call) {
     lac_args defaults = {};
     defaults.size = sizeof(lac_args);
@@ -153,9 +151,14 @@ lac_status read_args(const lac_args *args, const lac_plan &plan, Call *call) {
     if (reinterpret_cast<uintptr_t>(a.log_sum_exp) % sizeof(float)) return LAC_BAD_ALIGNMENT;
     call->query_scale = static_cast<float>(scale * kLog2E);
     call->softcap = static_cast<float>(a.softcap * kLog2E);
-    for (int32_t h = 0; a.sink_logits && h < plan.heads; h++)
-        if (!is_finite(static_cast<float>(a.sink_logits[h] * kLog2E))) return LAC_BAD_SCALE;
+    const float *const by_head[] = {a.sink_logits, a.alibi_slopes};
+    for (const float *list : by_head) {
+        if (reinterpret_cast<uintptr_t>(list) % sizeof(float)) return LAC_BAD_ALIGNMENT;
+        for (int32_t h = 0; list && h < plan.heads; h++)
+            if (!is_finite(static_cast<float>(list[h] * kLog2E))) return LAC_BAD_SCALE;
+    }
     call->sink_logits = a.sink_logits;
+    call->alibi_slopes = a.alibi_slopes;
     if (!is_finite(call->query_scale) || !is_finite(call->softcap)) return LAC_BAD_SCALE;
     call->log_sum_exp = a.log_sum_exp;
     call->threads = a.threads < 1 ? 1 : a.threads;
@@ -229,6 +232,17 @@ lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64
     for (const lac_tensor *t : tensors)
         if (reaches_past(*t, t->token_stride, farthest_keys)) return LAC_BAD_STRIDE;
     return LAC_OK;
+}
+
+lac_status validate_rows(const lac_tensor &t, lac_type type, const lac_tensor &like) {
+    if (like.batch < 1 || like.heads < 1 || like.tokens < 1 || like.features < 1)
+        return LAC_BAD_SHAPE;
+    return validate_tensor(&t, type, like.batch, {like.heads, like.tokens, like.features});
+}
+
+bool overlap(const lac_tensor &a, const lac_tensor &b) {
+    const AddressRange x = range_of(a), y = range_of(b);
+    return x.first < y.end && y.first < x.end;
 }
 
 bool overlaps(const lac_tensor &out, const void *memory, size_t bytes) {

@@ -18,7 +18,7 @@ lac_status validate_plan_arguments(const lac_kernel *kernel, const lac_pattern *
 
 // Kernels index the panels of a store with 32 bits.
 inline bool panels_fit(const lac_variant &v, int64_t panels) {
-    const int64_t features = larger(v.head_dim, v.value_planes * v.plane);
+    const int64_t features = larger(v.head_dim + 1, v.value_planes * v.plane);
     return panels <= INT32_MAX / (v.panel_keys * features);
 }
 
@@ -32,6 +32,7 @@ struct Call {
     float softcap;                   // in base-2 units
     float *log_sum_exp;
     const float *sink_logits;  // natural
+    const float *alibi_slopes;
     int32_t threads;
     lac_parallel_for parallel_for;
     void *parallel_context;
@@ -41,6 +42,9 @@ struct Call {
 lac_status validate_appended(const lac_variant &variant, int32_t kv_heads, int64_t farthest_keys,
                              const lac_tensor *k, const lac_tensor *v);
 
+// A tensor of this type, with the extents of another.
+lac_status validate_rows(const lac_tensor &t, lac_type type, const lac_tensor &like);
+bool overlap(const lac_tensor &a, const lac_tensor &b);
 // Does some of the output lie in this memory?
 bool overlaps(const lac_tensor &out, const void *memory, size_t bytes);
 

@@ -6,11 +6,17 @@ Elements take_elements(Carver &c, lac_type type, int64_t count) {
     return {c.take<uint8_t>(count * type_bytes(type)), type};
 }
 
+float *take_scales(Carver &c, lac_type type, int64_t count) {
+    return type == LAC_I8 ? c.take<float>(count) : nullptr;
+}
+
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels) {
     PackedStore s{};
     s.panels = panels;
-    s.keys = take_elements(c, v.key_type, panels * v.panel_keys * v.head_dim);
+    s.keys = take_elements(c, v.key_type, panels * v.panel_keys * key_elements(v));
     s.values = take_elements(c, v.value_type, panels * v.panel_keys * v.plane * v.value_planes);
+    s.key_scales = take_scales(c, v.key_type, panels * v.panel_keys);
+    s.value_scales = take_scales(c, v.value_type, panels * v.panel_keys);
     s.keys_nonfinite = c.take<uint8_t>(panels);
     s.values_nonfinite = c.take<uint8_t>(panels);
     return s;
@@ -30,6 +36,8 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     const int64_t rows = v.tile_rows, slots = static_cast<int64_t>(v.fold_items) * v.chunk;
     Scratch s{};
     s.queries = c.take<float>(rows * v.head_dim);
+    s.ones = c.take<float>(v.head_dim);
+    s.slopes = c.take<float>(rows);
     s.parts = c.take<float>((v.fold_items + 2) * rows * v.partial_row);
     const int32_t states = smaller(plan.group_count - 1, 2);
     for (int32_t i = 0; i < states; i++)

@@ -8,6 +8,7 @@ namespace lacuna {
 // One store of one KV head, packed.
 struct PackedStore {
     Elements keys, values;
+    float *key_scales, *value_scales;            // [panel][key] of integers, else null
     uint8_t *keys_nonfinite, *values_nonfinite;  // per panel
     int64_t panels;                              // capacity; the stride between V planes
     // A residue class has so many panels. In a cache that forgets, the first `fixed` of its keys'
@@ -19,14 +20,22 @@ struct PackedStore {
         return residue * per_residue + panel;
     }
 };
+// Elements of a key in a panel: integers come in pairs of features.
+inline int32_t key_elements(const lac_variant &v) {
+    return v.key_type == LAC_I8 ? v.head_dim + v.head_dim % 2 : v.head_dim;
+}
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
 Elements take_elements(Carver &c, lac_type type, int64_t count);
+float *take_scales(Carver &c, lac_type type, int64_t count);
 
 // The keys of one KV head: packed, and as rows where they are listed one by one.
 struct HeadKeys {
     PackedStore store[kMaxSegments];
     Elements keys, values;             // rows
     int32_t key_stride, value_stride;  // in elements
+    float *key_scales, *value_scales;  // of integers in rows, else null
+    // Of each feature, where K is packed as integers: what Q is multiplied by, and K. Null: 1.
+    float *query_factors, *inverse_factors;
 };
 
 // Progress of one (sequence, KV head), counted in finished tasks.
@@ -36,6 +45,8 @@ struct Progress {
 
 struct Scratch {
     float *queries;       // one packed tile
+    float *ones;          // [feature]
+    float *slopes;        // [row], of ALiBi in base-2 units
     float *parts;         // fold_items partial results, and two places for folded ones
     float *state[2];      // rows of a block between groups
     float *sinks;         // rows of what each row begins with: its learned sink
@@ -44,7 +55,7 @@ struct Scratch {
     int32_t *pair_rows;   // [pair]
     int32_t *edges;       // [item][edge]
     uint32_t *words;      // [item][edge][row]
-    int32_t *first_keys;  // [item][edge]
+    int32_t *first_keys;  // [item][slot]
     int32_t *positions;   // [row]
     int32_t *offsets;     // [row], in elements
     int32_t *state_rows;  // [row]

@@ -18,7 +18,7 @@ int steps(int wanted, int all) {
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
     const int unrolled = steps(tile.score_unroll, s.head_dim);
-    if (unrolled % kIndexed != 0) {
+    if (s.units.defined() || unrolled % kIndexed != 0) {
         vectors::dots_by_panel(s, row_block, tile, lanes);
         return;
     }
@@ -56,7 +56,7 @@ void products(PartialStages &s, const Tile &tile, int lanes) {
         .unroll(s.r)
         .unroll(key)
         .specialize(s.finite_values);
-    Func weights = s.weight.in(s.product);
+    Func weights = (s.scaled_weight.defined() ? s.scaled_weight : s.weight).in(s.product);
     weights.compute_at(s.product, block)
         .store_in(MemoryType::Register)
         .bound_extent(s.ki, unrolled)

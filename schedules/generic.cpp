@@ -14,11 +14,13 @@ void queries(PackQueriesStages &s, const Tile &, int) {
 }
 void keys(PackKeysStages &s, const Tile &, int) {
     s.packed.compute_root();
-    s.magnitude.compute_at(s.nonfinite, s.p);
+    if (s.magnitude.defined()) s.magnitude.compute_at(s.nonfinite, s.p);
+    if (s.quantised.scales.defined()) s.quantised.scales.compute_root();
 }
 void values(PackValuesStages &s, const Tile &, int) {
     s.packed.compute_root();
-    s.magnitude.compute_at(s.nonfinite, s.p);
+    if (s.magnitude.defined()) s.magnitude.compute_at(s.nonfinite, s.p);
+    if (s.quantised.scales.defined()) s.quantised.scales.compute_root();
 }
 
 void partial(PartialStages &s, const Tile &, int) {
@@ -26,6 +28,15 @@ void partial(PartialStages &s, const Tile &, int) {
     s.score.compute_at(s.out, s.i).store_in(MemoryType::Stack).bound_storage(s.kj, slots);
     s.weight.compute_at(s.out, s.r).store_in(MemoryType::Stack).bound_storage(s.kj, slots);
     s.dot.compute_at(s.score, s.ki);
+    if (s.units.defined()) {
+        for (Func f : {s.units, s.unit, s.units_per_one, s.row_largest})
+            f.compute_at(s.out, s.i).store_in(MemoryType::Stack);
+        s.lane_largest.compute_at(s.row_largest, s.r);
+    }
+    if (s.scaled_weight.defined())
+        s.scaled_weight.compute_at(s.out, s.r)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.kj, slots);
     if (s.lane_dot.defined()) s.lane_dot.compute_at(s.dot, s.ki);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);

@@ -15,6 +15,9 @@ struct Format {
                      // position residue classes run in dense order
 };
 
+// K of 8 bits is packed in pairs of features.
+constexpr int feature_pairs(int head_dim) { return (head_dim + 1) / 2; }
+
 // Row of a partial result: planes, then max, sum and padding to a cache line.
 constexpr int kStats = 16;
 constexpr int padded_features(int value_dim, const Format &f) {

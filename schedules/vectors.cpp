@@ -1,5 +1,7 @@
 #include "schedules/vectors.h"
 
+#include <algorithm>
+
 namespace lacuna {
 
 using namespace Halide;
@@ -17,6 +19,18 @@ void queries(PackQueriesStages &s, const Tile &, int lanes) {
         .vectorize(feature);
 }
 
+namespace {
+
+// Magnitudes of a row side by side; what is read twice a row, the scales, is an output.
+void quantised(QuantiseStages &s) {
+    s.scales.compute_root();
+    if (!s.lane_largest.defined()) return;
+    s.lane_largest.compute_at(s.scales, s.ki).vectorize(s.l);
+    s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
+}
+
+}  // namespace
+
 void keys(PackKeysStages &s, const Tile &, int lanes) {
     Var block("block"), feature("feature");
     s.packed.compute_root().bound(s.ki, 0, s.panel_keys);
@@ -28,6 +42,12 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
         s.rows.compute_at(s.packed, block).vectorize(s.d, lanes).unroll(s.ki);
     }
     s.packed.vectorize(s.ki, lanes).unroll(s.ki);
+    if (s.quantised.scales.defined()) {
+        if (s.quantised.lane_largest.defined())
+            s.quantised.units.compute_at(s.packed, s.p)
+                .vectorize(s.quantised.d, lanes, TailStrategy::GuardWithIf);
+        return quantised(s.quantised);
+    }
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
     s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l);
 }
@@ -35,6 +55,7 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
 void values(PackValuesStages &s, const Tile &, int lanes) {
     s.packed.compute_root().bound(s.di, 0, s.format.plane).bound(s.ki, 0, s.format.panel_keys);
     s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
+    if (s.quantised.scales.defined()) return quantised(s.quantised);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
     s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
 }
@@ -46,7 +67,30 @@ int planes_at_once(const PartialStages &s, const Tile &tile) {
     return most;
 }
 
+namespace {
+
+// Two features of a key and of a row at a time: a multiply-add of 16-bit pairs.
+void integer_dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
+    s.dot.update()
+        .reorder(s.features.x, s.ki, s.r, s.features.y)
+        .atomic()
+        .vectorize(s.features.x)
+        .vectorize(s.ki, lanes)
+        .unroll(s.ki)
+        .unroll(s.r)
+        .unroll(s.features.y, std::min(tile.score_unroll, 2));
+    for (Func f : {s.units, s.unit, s.units_per_one, s.row_largest})
+        f.compute_at(s.out, s.i).store_in(MemoryType::Stack);
+    s.units.vectorize(s.d, lanes, TailStrategy::GuardWithIf);
+    s.lane_largest.compute_at(s.row_largest, s.r).vectorize(s.l);
+    s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
+}
+
+}  // namespace
+
 void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    if (s.units.defined()) return integer_dots(s, row_block, tile, lanes);
     s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
     s.dot.update()
         .reorder(s.ki, s.r, s.features)
@@ -83,6 +127,13 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
         .vectorize(s.ki, lanes)
         .unroll(s.ki)
         .specialize(s.finite_scores);
+    if (s.scaled_weight.defined())
+        s.scaled_weight.compute_at(s.out, block)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.kj, s.format.chunk + 1)
+            .vectorize(s.ki, lanes)
+            .unroll(s.ki)
+            .specialize(s.finite_values);
     s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
@@ -162,7 +213,8 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
         .unroll(s.ki)
         .unroll(row);
     s.score.update(0).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.softcap_off);
-    s.score.update(1).reorder(s.ki, s.r, s.edge).vectorize(s.ki, lanes).unroll(s.ki);
+    s.score.update(1).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.unbiased);
+    s.score.update(2).reorder(s.ki, s.r, s.edge).vectorize(s.ki, lanes).unroll(s.ki);
     if (s.lane_dot.defined())
         dots_by_key(s, lanes);
     else
@@ -195,6 +247,7 @@ void pairs(PairsStages &s, const Tile &, int lanes) {
     s.score.vectorize(s.p, lanes, guard);
     s.score.update(0).reorder(s.fold, s.p).atomic().vectorize(s.fold);
     s.score.update(1).vectorize(s.p, lanes, guard).specialize(s.softcap_off);
+    s.score.update(2).vectorize(s.p, lanes, guard).specialize(s.unbiased);
     s.dot.compute_at(s.score, s.p).vectorize(s.l);
     s.dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
 

@@ -118,7 +118,9 @@ constexpr size_t kLayout[] = {sizeof(lac_atom),
                               offsetof(lac_lists, checked),
                               offsetof(lac_tensor, data),
                               offsetof(lac_tensor, token_stride),
-                              offsetof(lac_args, parallel_context)};
+                              offsetof(lac_tensor, scales),
+                              offsetof(lac_args, parallel_context),
+                              offsetof(lac_args, alibi_slopes)};
 
 TEST(Abi, CAndCppSeeTheSameStructs) {
     std::array<size_t, 64> sizes{};
@@ -136,13 +138,14 @@ TEST(Abi, CCallsLinkAndRefuse) {
 
 // What a caller may have stored or compiled in: a change is a change of LAC_ABI_VERSION.
 TEST(Abi, NumbersStay) {
-    EXPECT_EQ(LAC_ABI_VERSION, 3);
+    EXPECT_EQ(LAC_ABI_VERSION, 4);
     EXPECT_EQ(LAC_OK, 0);
     EXPECT_EQ(LAC_BAD_ARGUMENT, 1);
     EXPECT_EQ(LAC_OVERLAP, 15);
     EXPECT_EQ(LAC_F32, 1);
     EXPECT_EQ(LAC_F16, 2);
     EXPECT_EQ(LAC_BF16, 3);
+    EXPECT_EQ(LAC_I8, 4);
     EXPECT_EQ(sizeof(lac_status), sizeof(int));
 }
 

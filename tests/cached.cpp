@@ -67,8 +67,8 @@ lac_status step(const std::vector<const Cached *> &caches, const Problem &p, Ten
              : workspace_bytes(caches, rows.most, threads.count, p, caches[0]->kernel());
     const CacheMemory workspace(bytes);
     const Views v(mine);
-    const lac_args args{sizeof(lac_args), p.scale,     p.softcap,       v.log_sum_exp,
-                        threads.count,    threads.run, threads.context, p.sinks()};
+    const lac_args args{sizeof(lac_args), p.scale,         p.softcap, v.log_sum_exp, threads.count,
+                        threads.run,      threads.context, p.sinks(), p.slopes()};
     const lac_status status = lac_step_attend(&s, &v.q, &v.out, &args, workspace.data(), bytes);
     rows.each([&](int b, int h, int i, int at) {
         for (int d = 0; d < p.value_dim; d++) t.out.at(b, h, at, d) = mine.out.at(b, h, i, d);

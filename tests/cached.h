@@ -8,13 +8,21 @@ namespace lacuna {
 // Tokens first…first+count-1 of sequence b.
 inline lac_tensor tokens_of(lac_tensor t, int b, int first, int count) {
     t.data = static_cast<uint8_t *>(t.data) + b * t.batch_stride + first * t.token_stride;
+    if (t.scales) t.scales += int64_t{b} * t.heads * t.tokens + first;
+    t.scale_head_stride = t.tokens;
     t.batch = 1;
     t.tokens = count;
     return t;
 }
 
 inline lac_cache_options options_of(const Problem &p, int32_t max_append, int32_t max_rollback) {
-    return {sizeof(lac_cache_options), p.heads, p.kv_heads, p.k_tokens, max_append, max_rollback};
+    return {sizeof(lac_cache_options),
+            p.heads,
+            p.kv_heads,
+            p.k_tokens,
+            max_append,
+            max_rollback,
+            nullptr};
 }
 
 // Memory of a cache, both ends of it guarded in turn.

@@ -295,8 +295,9 @@ TEST(FuzzListsDeathTest, KernelsReportAStrayRow) {
         View<2> from(keys.data(), Dim{kHeadDim, 1}, Dim{9, kHeadDim});
         View<3> to(packed.data(), Dim{v.panel_keys, 1}, Dim{kHeadDim, v.panel_keys},
                    Dim{1, v.panel_keys * kHeadDim});
-        View<1> nonfinite(flags.data(), Dim{1, 1});
-        v.pack_keys(&from, 9, &to, &nonfinite);
+        View<1> nonfinite(flags.data(), Dim{1, 1}), none(keys.data(), Dim{kHeadDim, 1});
+        View<2> no_scales(packed.data(), Dim{0, 1}, Dim{0, 1});
+        v.pack_keys(&from, &none, 9, &none, &to, &nonfinite, &no_scales);
     };
     EXPECT_DEATH(stray(), "AddressSanitizer");
 }

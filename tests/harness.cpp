@@ -1,5 +1,7 @@
 #include "tests/harness.h"
 
+#include "patterns/pattern.h"
+
 #include <pthread.h>
 
 #include <cmath>
@@ -76,13 +78,27 @@ TestTensor::TestTensor(const Problem &p, lac_type type, int heads, int tokens, i
              features,
              batch * f,
              head * f,
-             token * f};
+             token * f,
+             nullptr,
+             0,
+             0};
+    if (type != LAC_I8) return;
+    const auto rows = static_cast<size_t>(p.batch) * heads * tokens;
+    scales_ = std::make_unique<Guarded>(rows * sizeof(float), p.flush);
+    view_.scales = static_cast<float *>(scales_->data());
+    std::fill_n(static_cast<float *>(scales_->data()), rows, 0.0f);
+}
+
+float *TestTensor::scale_of(int b, int h, int t) const {
+    if (!scales_) return nullptr;
+    return static_cast<float *>(scales_->data()) +
+           (static_cast<size_t>(b) * view_.heads + h) * view_.tokens + t;
 }
 
 Element TestTensor::at(int b, int h, int t, int d) const {
     auto *bytes = static_cast<uint8_t *>(view_.data) + b * view_.batch_stride +
                   h * view_.head_stride + t * view_.token_stride;
-    return {bytes + d * lac_type_bytes(view_.type), view_.type};
+    return {bytes + d * lac_type_bytes(view_.type), view_.type, scale_of(b, h, t)};
 }
 
 std::vector<float> TestTensor::rows(int b, int h, int tokens) const {
@@ -105,6 +121,12 @@ void TestTensor::each(Visitor visitor) {
 void TestTensor::fill(unsigned seed, float magnitude) {
     std::mt19937 random(seed);
     std::normal_distribution<float> normal(0, magnitude);
+    // Rows of integers reach just as far as the largest of so many numbers.
+    for (int b = 0; scales_ && b < view_.batch; b++)
+        for (int h = 0; h < view_.heads; h++)
+            for (int t = 0; t < view_.tokens; t++)
+                *scale_of(b, h, t) =
+                    magnitude * std::uniform_real_distribution<float>(2.5f, 4)(random) / 127;
     each([&](const Element &x) { x = normal(random); });
 }
 
@@ -144,6 +166,8 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     args.scale = p.scale;
     args.softcap = p.softcap;
     args.log_sum_exp = t.log_sum_exp.data();
+    args.sink_logits = p.sinks();
+    args.alibi_slopes = p.slopes();
     args.threads = p.threads;
     args.parallel_for = fresh_threads;
     const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
@@ -152,6 +176,12 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
 
 namespace {
 
+bool lists_keys(const lac_pattern &pattern) {
+    for (uint32_t a = 0; a < pattern.atom_count; a++)
+        if (segment_of(pattern.atom[a]).source != Source::kPanels) return true;
+    return false;
+}
+
 // The larger error, and NaN is larger than any number.
 double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
@@ -159,10 +189,23 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     const int kv = h / (p.heads / p.kv_heads), nq = p.q_length(b), nk = p.k_length(b);
     const double scale = p.scale != 0 ? p.scale : 1 / std::sqrt(double(p.head_dim));
     const lac_shape shape = p.shape();
-    const OracleInput in{&pattern,     &shape,     b,           h,     nq,       nk,
-                         p.q_start(b), p.head_dim, p.value_dim, scale, p.softcap};
-    const OracleOutput want = oracle(in, t.q.rows(b, h, nq).data(), t.k.rows(b, kv, nk).data(),
-                                     t.v.rows(b, kv, nk).data());
+    const OracleInput in{&pattern,
+                         &shape,
+                         b,
+                         h,
+                         nq,
+                         nk,
+                         p.q_start(b),
+                         p.head_dim,
+                         p.value_dim,
+                         scale,
+                         p.softcap,
+                         p.alibi_slopes.empty() ? 0 : p.alibi_slopes[static_cast<size_t>(h)]};
+    std::vector<float> q = t.q.rows(b, h, nq);
+    const bool integers = p.key_type == LAC_I8 && !lists_keys(pattern);
+    if (integers) q = as_queried(q, static_cast<size_t>(p.head_dim), scale);
+    const OracleOutput want =
+        oracle(in, q.data(), t.k.rows(b, kv, nk).data(), t.v.rows(b, kv, nk).data());
     const std::vector<float> got = t.out.rows(b, h, nq);
     const double unit = 8 * 1.1920929e-7 * want.largest_score;
     Judgement result;
@@ -172,13 +215,17 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
         power += x * x;
     }
     if (power > 0) tolerance += stored / power;
+    // Of keys that are listed, some meet Q as it is and others Q as integers.
+    const bool mixed = p.key_type == LAC_I8 && !integers;
+    const double rounding = mixed ? 0x1p-13 * (1 + want.largest_score) : 0;
+    tolerance += rounding * rounding;
     result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;
     for (int i = 0; i < nq; i++) {
         const double w = want.log_sum_exp[size_t(i)];
         const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
         const double error = w == l ? 0 : std::abs(w - l);  // -inf equals itself
-        result.log_sum_exp_error =
-            worse(result.log_sum_exp_error, error / (1 + want.largest_score));
+        result.log_sum_exp_error = worse(
+            result.log_sum_exp_error, std::max(0.0, error - rounding) / (1 + want.largest_score));
     }
     return result;
 }

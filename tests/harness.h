@@ -25,14 +25,16 @@ struct Problem {
     lac_type type = LAC_F32, key_type = LAC_F32, value_type = LAC_F32;
     std::vector<int32_t> q_lengths, k_lengths, q_starts;
     float scale = 0, softcap = 0;
-    std::vector<float> sink_logits;  // of the query heads; empty: none
-    float magnitude = 1;             // of Q's elements
+    std::vector<float> sink_logits;   // of the query heads; empty: none
+    std::vector<float> alibi_slopes;  // as well
+    float magnitude = 1;              // of Q's elements
     int threads = 1;
     Order order = Order::kHeadsFirst;
     Flush flush = Flush::kBack;
     unsigned seed = 1;
 
     const float *sinks() const { return sink_logits.empty() ? nullptr : sink_logits.data(); }
+    const float *slopes() const { return alibi_slopes.empty() ? nullptr : alibi_slopes.data(); }
     int q_length(int b) const { return q_lengths.empty() ? q_tokens : q_lengths[b]; }
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
@@ -56,12 +58,16 @@ public:
     lac_tensor view() const { return view_; }
     void fill(unsigned seed, float magnitude);
     void fill_with(float value);
-    void make_read_only() const { memory_->make_read_only(); }
+    void make_read_only() const {
+        memory_->make_read_only();
+        if (scales_) scales_->make_read_only();
+    }
 
 private:
     template <class Visitor>
     void each(Visitor visitor);
-    std::unique_ptr<Guarded> memory_;
+    float *scale_of(int b, int h, int t) const;
+    std::unique_ptr<Guarded> memory_, scales_;
     lac_tensor view_{};
 };
 

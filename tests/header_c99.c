@@ -32,7 +32,9 @@ size_t header_c99_layout(size_t *sizes, size_t capacity) {
                           offsetof(lac_lists, checked),
                           offsetof(lac_tensor, data),
                           offsetof(lac_tensor, token_stride),
-                          offsetof(lac_args, parallel_context)};
+                          offsetof(lac_tensor, scales),
+                          offsetof(lac_args, parallel_context),
+                          offsetof(lac_args, alibi_slopes)};
     size_t i;
     for (i = 0; i < COUNT(all) && i < capacity; i++) sizes[i] = all[i];
     return COUNT(all);

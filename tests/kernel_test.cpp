@@ -216,7 +216,8 @@ TEST_P(EveryKernel, PoisonReachesOnlyRowsThatKeepIt) {
             const bool kept = lac_pattern_attends(&pattern, &shape, 0, 0, q, bad) != 0;
             for (int d = 0; d < p.value_dim; d++) {
                 const float got = poison.out.at(0, 0, q, d);
-                if (kept && (in_keys || d == 2))
+                // Integers share a scale, and so a row of V what is not finite.
+                if (kept && (in_keys || d == 2 || p.value_type == LAC_I8))
                     EXPECT_FALSE(std::isfinite(got)) << "row " << q << " feature " << d;
                 else
                     EXPECT_EQ(got, clean.out.at(0, 0, q, d)) << "row " << q << " feature " << d;

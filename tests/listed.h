@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/pack_rows.h"
 #include "tests/harness.h"
 
 namespace lacuna {
@@ -23,22 +24,39 @@ public:
           features_(features),
           stride_(features + 3),
           type_(type),
-          memory_((size_t(tokens - 1) * stride_ + features) * lac_type_bytes(type), flush) {
+          memory_((size_t(tokens - 1) * stride_ + features) * lac_type_bytes(type), flush),
+          scales_(size_t(tokens) * sizeof(float), flush) {
         std::mt19937 random(seed);
+        std::mt19937 of_scales(seed + 7);
+        for (int t = 0; t < tokens; t++)
+            scales()[t] =
+                magnitude * std::uniform_real_distribution<float>(2.5f, 4)(of_scales) / 127;
         std::normal_distribution<float> normal(0, magnitude);
         for (int t = 0; t < tokens; t++)
             for (int d = 0; d < features; d++) at(t, d) = normal(random);
     }
-    Element at(int t, int d) const { return {elements().from(t * stride_ + d).data, type_}; }
+    Element at(int t, int d) const {
+        return {elements().from(t * stride_ + d).data, type_, scales() + t};
+    }
     int tokens() const { return tokens_; }
     int features() const { return features_; }
     View<2> view() const { return {elements(), Dim{features_, 1}, Dim{tokens_, stride_}}; }
+    View<1> scale_view() const { return {scales(), Dim{tokens_, 1}}; }
+    TokenRows token_rows() const { return {elements(), scales(), stride_, 1, tokens_}; }
 
 private:
+    float *scales() const { return static_cast<float *>(scales_.data()); }
     Elements elements() const { return {static_cast<uint8_t *>(memory_.data()), type_}; }
     int tokens_, features_, stride_;
     lac_type type_;
-    Guarded memory_;
+    Guarded memory_, scales_;
+};
+
+// What turns ALiBi off: rows of nothing.
+struct Unbiased {
+    explicit Unbiased(int rows) : zeros(size_t(rows)), integers(size_t(rows)) {}
+    std::vector<float> zeros;
+    std::vector<int32_t> integers;
 };
 
 struct WantedRow {

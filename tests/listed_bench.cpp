@@ -29,7 +29,7 @@ public:
         std::normal_distribution<float> normal;
         std::vector<float> numbers(count);
         for (float &x : numbers) x = normal(random);
-        const Stored elements = stored(numbers, type);
+        const Stored elements = stored_rows(numbers, type, numbers.size());
         memory_.resize(elements.size() + 128);
         const size_t past = reinterpret_cast<uintptr_t>(memory_.data()) % 64;
         first_ = memory_.data() + 64 - past + offset;
@@ -55,7 +55,9 @@ public:
           values_(size_t(kTokens) * v_.value_dim, 3, offset, v_.value_type),
           out_(size_t(v_.fold_items) * v_.tile_rows * v_.partial_row, 4, 0),
           words_(size_t(v_.chunk) * v_.tile_rows, ~0u),
-          lists_(size_t(kLists) * kKeys) {
+          lists_(size_t(kLists) * kKeys),
+          zeros_(size_t(v_.tile_rows)),
+          positions_(size_t(v_.tile_rows)) {
         std::vector<int32_t> all(kTokens);
         for (int i = 0; i < kTokens; i++) all[size_t(i)] = i;
         std::mt19937 random(4);
@@ -73,6 +75,7 @@ public:
                             Dim{1, rows * v_.head_dim});
             View<2> keys(keys_.elements(), Dim{v_.head_dim, 1}, Dim{kTokens, v_.head_dim});
             View<2> values(values_.elements(), Dim{v_.value_dim, 1}, Dim{kTokens, v_.value_dim});
+            View<1> scales(scales_.data(), Dim{kTokens, 1});
             View<3> tokens(&lists_[size_t(list) * kKeys + first], Dim{v_.panel_keys, 1},
                            Dim{slots, v_.panel_keys}, Dim{1, per_item});
             View<1> tiles(&zero_, Dim{1, 1});
@@ -81,8 +84,10 @@ public:
                           Dim{1, v_.chunk * v_.tile_rows});
             View<3> out(out_.data(), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                         Dim{1, v_.tile_rows * v_.partial_row});
-            kernel(&queries, &keys, &values, &tokens, &tiles, &edges, slots, 0, 0, false, &words,
-                   &out);
+            View<1> slopes(zeros_.data(), Dim{rows, 1});
+            View<2> positions(positions_.data(), Dim{rows, 1}, Dim{1, 0});
+            kernel(&queries, &keys, &scales, &values, &scales, &tokens, &tiles, &edges, slots, 0, 0,
+                   false, false, &slopes, &positions, &words, &out);
         }
     }
 
@@ -94,7 +99,11 @@ public:
         View<1> rows(row.data(), Dim{kKeys, 1});
         View<1> tokens(&lists_[size_t(list) * kKeys], Dim{kKeys, 1});
         View<2> out(out_.data(), Dim{v_.partial_row, 1}, Dim{1, v_.partial_row});
-        v_.pairs(&queries, &keys, &values, &rows, &tokens, kKeys, 0, &out);
+        View<1> scales(scales_.data(), Dim{kTokens, 1});
+        View<1> slopes(zeros_.data(), Dim{v_.tile_rows, 1});
+        View<1> positions(positions_.data(), Dim{v_.tile_rows, 1});
+        v_.pairs(&queries, &keys, &scales, &values, &scales, &rows, &tokens, kKeys, 0, false,
+                 &slopes, &positions, &out);
     }
 
     // GFLOP/s of the best of some rounds over all lists.
@@ -126,6 +135,9 @@ private:
     Numbers queries_, keys_, values_, out_;
     std::vector<uint32_t> words_;
     std::vector<int32_t> lists_;
+    std::vector<float> scales_ = std::vector<float>(kTokens, 1.0f);
+    std::vector<float> zeros_;
+    std::vector<int32_t> positions_;
     int32_t zero_ = 0;
 };
 

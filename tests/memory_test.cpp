@@ -60,8 +60,10 @@ void expect_modest(const lac_kernel_entry &e, int32_t tier, const Sized &sized, 
     if (e.pattern || group > 1) return;
     // A store ends in part of a panel a class; values fill whole planes.
     const lac_variant &v = e.variants[tier];
-    const size_t row = lac_type_bytes(v.key_type) * static_cast<size_t>(v.head_dim) +
-                       lac_type_bytes(v.value_type) * static_cast<size_t>(v.value_planes * v.plane);
+    const size_t row =
+        lac_type_bytes(v.key_type) * static_cast<size_t>(v.head_dim) +
+        lac_type_bytes(v.value_type) * static_cast<size_t>(v.value_planes * v.plane) +
+        sizeof(float) * ((v.key_type == LAC_I8) + (v.value_type == LAC_I8));
     size_t packed = 0, overhang = 0;
     int whole = 0;
     for (int32_t s = 0; s < sizes.plan().store_count; s++) {
@@ -138,8 +140,8 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
     for (int32_t i = 0; i < 3; i++) {
         const Scratch x = workspace.scratch(i);
         for (const void *place : std::initializer_list<const void *>{
-                 x.queries, x.parts, x.state[0], x.state[1], x.panels, x.edges, x.words,
-                 x.first_keys, x.positions, x.offsets, x.state_rows, x.own_rows, x.tiles,
+                 x.queries, x.ones, x.slopes, x.parts, x.state[0], x.state[1], x.panels, x.edges,
+                 x.words, x.first_keys, x.positions, x.offsets, x.state_rows, x.own_rows, x.tiles,
                  x.log_sum_exp, x.nonfinite})
             add(place);
     }

@@ -30,7 +30,9 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
                                     static_cast<int32_t>(in.q_start + row),
                                     static_cast<int32_t>(key))) {
                 kept.push_back(key);
-                scores.push_back(score(in, q + row * in.head_dim, k + key * in.head_dim));
+                const auto distance = static_cast<double>(std::abs(in.q_start + row - key));
+                scores.push_back(score(in, q + row * in.head_dim, k + key * in.head_dim) -
+                                 in.slope * distance);
                 result.largest_score = std::max(result.largest_score, std::abs(scores.back()));
             }
         }

@@ -15,6 +15,7 @@ struct OracleInput {
     int64_t q_tokens, k_tokens, q_start;
     int64_t head_dim, value_dim;
     double scale, softcap = 0;
+    double slope = 0;  // of ALiBi
 };
 
 // One head: q [q_tokens, head_dim], k [k_tokens, head_dim], v [k_tokens, value_dim].

@@ -52,8 +52,13 @@ protected:
         View<1> row_view = rows.view(), token_view = tokens.view();
         View<2> parts(out.floats(), Dim{variant.partial_row, 1},
                       Dim{q.tokens(), variant.partial_row});
-        variant.pairs(&queries, &keys, &values, &row_view, &token_view,
-                      static_cast<int32_t>(row_of_.size()), softcap, &parts);
+        View<1> key_scales = k.scale_view(), value_scales = v.scale_view();
+        Unbiased none(q.tokens());
+        View<1> slopes(none.zeros.data(), Dim{q.tokens(), 1});
+        View<1> positions(none.integers.data(), Dim{q.tokens(), 1});
+        variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &row_view, &token_view,
+                      static_cast<int32_t>(row_of_.size()), softcap, false, &slopes, &positions,
+                      &parts);
         return {out.floats(), out.floats() + floats};
     }
     std::vector<int32_t> row_of_, token_of_;

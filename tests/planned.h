@@ -82,7 +82,8 @@ public:
           threads_(threads),
           scale_(p.scale),
           softcap_(p.softcap),
-          sinks_(p.sink_logits) {
+          sinks_(p.sink_logits),
+          slopes_(p.alibi_slopes) {
         const lac_pattern pattern = parse(p.pattern);
         const lac_shape shape = p.shape();
         size_t bytes = 0;
@@ -95,10 +96,15 @@ public:
         std::memset(workspace_.data(), fills[made++ % std::size(fills)], workspace_.bytes());
     }
     void call(const Views &v) {
-        const lac_args args{sizeof(lac_args), scale_,
-                            softcap_,         v.log_sum_exp,
-                            threads_.count,   threads_.run,
-                            threads_.context, sinks_.empty() ? nullptr : sinks_.data()};
+        const lac_args args{sizeof(lac_args),
+                            scale_,
+                            softcap_,
+                            v.log_sum_exp,
+                            threads_.count,
+                            threads_.run,
+                            threads_.context,
+                            sinks_.empty() ? nullptr : sinks_.data(),
+                            slopes_.empty() ? nullptr : slopes_.data()};
         lac::check(lac_attention(&kernel_, plan_, &v.q, &v.k, &v.v, &v.out, &args,
                                  workspace_.data(), workspace_.bytes()));
     }
@@ -107,7 +113,7 @@ private:
     lac_kernel kernel_;
     Threads threads_;
     float scale_, softcap_;
-    std::vector<float> sinks_;
+    std::vector<float> sinks_, slopes_;
     lac::Memory plan_memory_, workspace_;
     const lac_plan *plan_ = nullptr;
 };

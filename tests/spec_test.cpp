@@ -53,8 +53,9 @@ TEST(Spec, RefusesOtherTypesByNameAndPlace) {
     };
     EXPECT_EQ(refusal(R"("dtype": "f64")"),
               "s.json: kernels[0].dtype: dtype 'f64', expected f32, f16 or bf16");
-    EXPECT_EQ(refusal(R"("kv_dtype": "f16,int8")"),
-              "s.json: kernels[0].kv_dtype: dtype 'int8' in 'f16,int8', expected f32, f16 or bf16");
+    EXPECT_EQ(
+        refusal(R"("kv_dtype": "f16,int4")"),
+        "s.json: kernels[0].kv_dtype: dtype 'int4' in 'f16,int4', expected f32, f16, bf16 or int8");
     for (const char *types :
          {R"("kv_dtype": ",")", R"("kv_dtype": "f16,")", R"("dtype": "")",
           R"("kv_dtype": "f16,f16,f16")", R"("dtype": 16)", R"("dtype": "F16")"})

@@ -30,7 +30,8 @@ public:
         q = tensors.q.view(), k = tensors.k.view(), v = tensors.v.view();
         out = tensors.out.view();
         for (const TestTensor *t : {&tensors.q, &tensors.k, &tensors.v}) t->make_read_only();
-        args = {sizeof args, 0, 0, tensors.log_sum_exp.data(), 2, run_in_turn, nullptr, nullptr};
+        args = {sizeof args, 0,       0,      tensors.log_sum_exp.data(), 2, run_in_turn,
+                nullptr,     nullptr, nullptr};
     }
 
     lac_status find() const { return lac_kernel_find(bundle, request_at, kernel_at); }

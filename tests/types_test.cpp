@@ -98,7 +98,7 @@ TEST(Reference, RoundsToNearestEven) {
 // ---- every kernel with a 16-bit type, on every tier
 
 const Format *format_of(lac_type type) {
-    if (type == LAC_F32) return nullptr;
+    if (type == LAC_F32 || type == LAC_I8) return nullptr;
     return type == LAC_F16 ? &kF16 : &kBf16;
 }
 
@@ -117,7 +117,9 @@ std::vector<float> widened_by(const lac_variant &v, std::vector<uint16_t> from) 
                        Dim{count * d, 1});
         View<1> offset(offsets.data(), Dim{count, 1}), flag(&nonfinite, Dim{1, 1});
         View<2> packed(&to[size_t(row) * d], Dim{d, 1}, Dim{count, d});
-        v.pack_queries(&source, &offset, count, 1.0f, &packed, &flag);
+        std::vector<float> ones(size_t(d), 1.0f);
+        View<1> factor(ones.data(), Dim{d, 1});
+        v.pack_queries(&source, &offset, count, 1.0f, &factor, &packed, &flag);
     }
     return to;
 }
@@ -142,7 +144,7 @@ struct Packed {
     std::vector<uint8_t> rows;  // [key][feature]
     std::vector<uint8_t> nonfinite;
 };
-Packed pack_values(const lac_variant &v, PackFn pack, const Elements &from, int keys) {
+Packed pack_values(const lac_variant &v, bool append, const Elements &from, int keys) {
     const int panels = (keys + v.panel_keys - 1) / v.panel_keys;
     const int panel = v.panel_keys * v.plane, plane = panels * panel, d = v.value_dim;
     const auto bytes = static_cast<size_t>(type_bytes(v.value_type));
@@ -152,8 +154,9 @@ Packed pack_values(const lac_variant &v, PackFn pack, const Elements &from, int 
     View<2> source(from, Dim{d, 1}, Dim{keys, d});
     View<4> packed(Elements{memory.data(), v.value_type}, Dim{v.plane, 1},
                    Dim{v.panel_keys, v.plane}, Dim{panels, panel}, Dim{v.value_planes, plane});
-    View<1> flags(result.nonfinite.data(), Dim{panels, 1});
-    pack(&source, keys, &packed, &flags);
+    View<1> flags(result.nonfinite.data(), Dim{panels, 1}), none(memory.data(), Dim{0, 1});
+    View<2> no_scales(memory.data(), Dim{0, 1}, Dim{0, 1});
+    (append ? v.append_values : v.pack_values)(&source, &none, keys, &packed, &flags, &no_scales);
     for (int i = 0; i < keys * d; i++) {
         const int k = i / d, x = i % d;
         const size_t at = size_t(x / v.plane) * plane + size_t(k) * v.plane + x % v.plane;
@@ -161,7 +164,7 @@ Packed pack_values(const lac_variant &v, PackFn pack, const Elements &from, int 
     }
     return result;
 }
-Packed pack_keys(const lac_variant &v, PackFn pack, const Elements &from, int keys) {
+Packed pack_keys(const lac_variant &v, bool append, const Elements &from, int keys) {
     const int panels = (keys + v.panel_keys - 1) / v.panel_keys, d = v.head_dim;
     const int panel = v.panel_keys * d;
     const auto bytes = static_cast<size_t>(type_bytes(v.key_type));
@@ -171,8 +174,10 @@ Packed pack_keys(const lac_variant &v, PackFn pack, const Elements &from, int ke
     View<2> source(from, Dim{d, 1}, Dim{keys, d});
     View<3> packed(Elements{memory.data(), v.key_type}, Dim{v.panel_keys, 1}, Dim{d, v.panel_keys},
                    Dim{panels, panel});
-    View<1> flags(result.nonfinite.data(), Dim{panels, 1});
-    pack(&source, keys, &packed, &flags);
+    View<1> flags(result.nonfinite.data(), Dim{panels, 1}), none(memory.data(), Dim{0, 1});
+    View<2> no_scales(memory.data(), Dim{0, 1}, Dim{0, 1});
+    (append ? v.append_keys : v.pack_keys)(&source, &none, keys, &none, &packed, &flags,
+                                           &no_scales);
     for (int i = 0; i < keys * d; i++) {
         const int k = i / d, x = i % d;
         const size_t at =
@@ -187,12 +192,12 @@ struct Side {
     const char *name;
     lac_type type;
     int features;
-    PackFn pack, append;
-    Packed (*packed)(const lac_variant &, PackFn, const Elements &, int);
+    bool one_kernel;  // packs and appends
+    Packed (*packed)(const lac_variant &, bool append, const Elements &, int);
 };
 std::vector<Side> sides(const lac_variant &v) {
-    return {{"K", v.key_type, v.head_dim, v.pack_keys, v.append_keys, pack_keys},
-            {"V", v.value_type, v.value_dim, v.pack_values, v.append_values, pack_values}};
+    return {{"K", v.key_type, v.head_dim, v.pack_keys == v.append_keys, pack_keys},
+            {"V", v.value_type, v.value_dim, v.pack_values == v.append_values, pack_values}};
 }
 
 TEST_P(Types, PanelsHoldTheBitsOfRows) {
@@ -204,7 +209,7 @@ TEST_P(Types, PanelsHoldTheBitsOfRows) {
         std::vector<uint16_t> rows(size_t(keys) * side.features);
         for (size_t i = 0; i < rows.size(); i++) rows[i] = uint16_t(i * 40503);  // odd: all values
         const Elements from{reinterpret_cast<uint8_t *>(rows.data()), side.type};
-        const Packed got = side.packed(v, side.pack, from, keys);
+        const Packed got = side.packed(v, false, from, keys);
         ASSERT_EQ(std::memcmp(got.rows.data(), rows.data(), got.rows.size()), 0) << side.name;
         const auto panel = size_t(v.panel_keys) * side.features;
         for (size_t p = 0; p < got.nonfinite.size(); p++) {
@@ -220,15 +225,15 @@ TEST_P(Types, AppendedRowsAreRoundedToNearestEven) {
     const lac_variant &v = *kernel().variant;
     for (const Side &side : sides(v)) {
         const Format *f = format_of(side.type);
-        EXPECT_EQ(side.append == side.pack, side.type == v.type) << side.name;
-        if (side.type == v.type || v.type != LAC_F32) continue;
+        EXPECT_EQ(side.one_kernel, side.type == v.type) << side.name;
+        if (!f || side.type == v.type || v.type != LAC_F32) continue;
         std::vector<Rounding> all = roundings(*f);
         all.resize(all.size() / side.features * side.features);
         std::vector<float> rows;
         for (const Rounding &r : all) rows.push_back(r.from);
         const Elements from{reinterpret_cast<uint8_t *>(rows.data()), LAC_F32};
         const int keys = static_cast<int>(rows.size()) / side.features;
-        const Packed got = side.packed(v, side.append, from, keys);
+        const Packed got = side.packed(v, true, from, keys);
         for (size_t i = 0; i < all.size(); i++) {
             uint16_t bits = 0;
             std::memcpy(&bits, &got.rows[2 * i], 2);
@@ -242,7 +247,7 @@ TEST_P(Types, AppendedRowsAreRoundedToNearestEven) {
         for (const uint32_t bits : odd) {
             row[1] = float_of(bits);
             const Packed one =
-                side.packed(v, side.append, {reinterpret_cast<uint8_t *>(row.data()), LAC_F32}, 1);
+                side.packed(v, true, {reinterpret_cast<uint8_t *>(row.data()), LAC_F32}, 1);
             uint16_t stored = 0;
             std::memcpy(&stored, &one.rows[2], 2);
             EXPECT_TRUE(is_nan(stored, *f)) << side.name << " " << bits;
@@ -250,7 +255,7 @@ TEST_P(Types, AppendedRowsAreRoundedToNearestEven) {
             EXPECT_EQ(one.nonfinite[0], 1);
         }
         row[1] = FLT_MAX;
-        EXPECT_EQ(side.packed(v, side.append, {reinterpret_cast<uint8_t *>(row.data()), LAC_F32}, 1)
+        EXPECT_EQ(side.packed(v, true, {reinterpret_cast<uint8_t *>(row.data()), LAC_F32}, 1)
                       .nonfinite[0],
                   1)
             << "the flag is of what is stored";
@@ -262,12 +267,12 @@ TEST_P(Types, AppendedRowsOfNarrowQueries) {
     const lac_variant &v = *kernel().variant;
     const Format *f = format_of(v.type);
     for (const Side &side : sides(v)) {
-        if (!f || side.type == v.type) continue;
+        if (!f || side.type == v.type || side.type == LAC_I8) continue;
         const int keys = kValues / side.features;
         std::vector<uint16_t> rows(size_t(keys) * side.features);
         for (size_t i = 0; i < rows.size(); i++) rows[i] = uint16_t(i);
         const Packed got =
-            side.packed(v, side.append, {reinterpret_cast<uint8_t *>(rows.data()), v.type}, keys);
+            side.packed(v, true, {reinterpret_cast<uint8_t *>(rows.data()), v.type}, keys);
         for (size_t i = 0; i < rows.size(); i++) {
             const float x = widened(rows[i], v.type);
             const Element stored(const_cast<uint8_t *>(&got.rows[i * lac_type_bytes(side.type)]),

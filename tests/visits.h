@@ -138,8 +138,7 @@ private:
             const int place = item * variant_.chunk + slot;
             const auto edge = edge_of_slot.find(slot);
             const bool tested = edge != edge_of_slot.end();
-            const std::vector<int64_t> keys =
-                keys_of(s, layout, batch.segment, place, tested ? edge->second : -1);
+            const std::vector<int64_t> keys = keys_of(s, layout, batch.segment, place);
             if (!visit_panel(
                     tile, keys,
                     tested ? s.words + ptrdiff_t{edge->second} * variant_.tile_rows : nullptr))
@@ -147,8 +146,7 @@ private:
         }
     }
 
-    std::vector<int64_t> keys_of(const Scratch &s, const Layout &layout, int segment, int place,
-                                 int edge) {
+    std::vector<int64_t> keys_of(const Scratch &s, const Layout &layout, int segment, int place) {
         const SegmentInfo &info = plan_->segment[segment];
         std::vector<int64_t> keys;
         if (info.source == Source::kList) {
@@ -162,7 +160,7 @@ private:
         if (chunk_number_ >= 0 && number != chunk_number_) fault = "an item crosses a chunk";
         chunk_number_ = number;
         const int first = residue + panel % panels * variant_.panel_keys * info.modulus;
-        if (edge >= 0 && s.first_keys[edge] != first) fault = "first_keys is wrong";
+        if (s.first_keys[place] != first) fault = "first_keys is wrong";
         for (int64_t lane = 0; lane < variant_.panel_keys; lane++)
             keys.push_back(first + lane * info.modulus);
         return keys;

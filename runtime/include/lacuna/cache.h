@@ -19,6 +19,10 @@ typedef struct lac_cache_options {
     int32_t max_context;     /* tokens that the sequence may reach */
     int32_t max_append;      /* tokens of one append, and queries of one step; 0: 1 */
     int32_t max_rollback;    /* tokens that trim can always take back */
+    /* [kv_heads, D] or null, of LAC_I8 keys: what their features are divided by before they are
+     * rounded, and Q's are multiplied by; read by lac_cache_init alone. Channels that are larger
+     * than others spoil an 8-bit row, unless their factors are. */
+    const float *key_factors;
 } lac_cache_options;
 
 /* Bytes of a cache, a pure function of the arguments. pattern may be null for a kernel compiled for
@@ -56,7 +60,7 @@ lac_status lac_cache_read_state(const lac_cache *cache, lac_cache_state *state);
 
 /* K and V rows of a cache whose pattern lists single keys (mask:csr, mask:pairs, topk), as
  * lac_route takes them: [1, kv_heads, tokens, D]. LAC_NO_LISTS for other patterns, whose keys are
- * packed. */
+ * packed; LAC_BAD_TYPE for LAC_I8, of which no router is made. */
 lac_status lac_cache_rows(const lac_cache *cache, lac_tensor *k, lac_tensor *v);
 
 /* ---- a step --------------------------------------------------------------------------------- */

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 3
+#define LAC_ABI_VERSION 4
 #define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
@@ -30,7 +30,8 @@ typedef enum lac_status {
     LAC_BAD_STRIDE,   /* a stride is no multiple of the element, or reaches past 2^31 elements */
     LAC_BAD_TYPE,     /* a tensor's element type is not the kernel's */
     LAC_BAD_LENGTH,   /* a sequence length or start lies outside its tensor or the sequence */
-    LAC_BAD_SCALE, /* scale, softcap or a sink is not finite (also times log2 e), or softcap < 0 */
+    LAC_BAD_SCALE, /* scale, softcap, a sink or a slope is not finite (also times log2 e), softcap <
+                    * 0, or a factor of the keys is not a normal number above 0 */
     LAC_BAD_ALIGNMENT, /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
     LAC_NO_KERNEL,     /* the bundle has no kernel for these types, head sizes and pattern */
     LAC_NO_TIER,       /* LACUNA_TIER names no tier of this bundle that this CPU can run */
@@ -59,9 +60,11 @@ typedef enum lac_status {
 /* One sentence for a status; never null. */
 const char *lac_status_message(lac_status status);
 
-/* Element types: IEEE binary32 and binary16, and bfloat16, the upper half of a binary32. Numbers
- * are added and multiplied in f32 whatever they are stored as. */
-typedef enum lac_type { LAC_F32 = 1, LAC_F16 = 2, LAC_BF16 = 3 } lac_type;
+/* Element types: IEEE binary32 and binary16, bfloat16, the upper half of a binary32, and, of K and
+ * V alone, integers of 8 bits with a scale per key and KV head. Numbers are added in f32 whatever
+ * they are stored as; scores of 8-bit keys are sums of integer products, Q being rounded to 15
+ * bits. */
+typedef enum lac_type { LAC_F32 = 1, LAC_F16 = 2, LAC_BF16 = 3, LAC_I8 = 4 } lac_type;
 
 size_t lac_type_bytes(lac_type type); /* of an element; 0 for what is no type */
 
@@ -225,6 +228,10 @@ typedef struct lac_tensor {
     void *data;
     int32_t batch, heads, tokens, features;
     int64_t batch_stride, head_stride, token_stride;
+    /* LAC_I8: a row is its integers, -127 … 127, times its scale, of [batch, heads, tokens].
+     * Strides are in scales; 0: those of C order. Not read for other types. */
+    const float *scales;
+    int64_t scale_batch_stride, scale_head_stride;
 } lac_tensor;
 
 /* Runs work(argument, i) for every i in 0…count-1, in any order, on any threads, and returns when
@@ -243,7 +250,14 @@ typedef struct lac_args {
     /* [heads] or null: learned sinks, a logit more in each row's denominator, with no value and
      * neither scaled nor capped. log_sum_exp counts it. */
     const float *sink_logits;
+    /* [heads] or null: ALiBi (Press, Smith and Lewis, 2022). slope · |q - k|, of positions, is
+     * taken from a score after softcap. lac_alibi_slopes gives the usual ones. */
+    const float *alibi_slopes;
 } lac_args;
+
+/* The slopes of the ALiBi paper: 2^(-8/n), 2^(-16/n), … for n heads, a power of two; else those of
+ * the power of two below, then every other one of twice as many. LAC_BAD_SHAPE: heads < 1. */
+lac_status lac_alibi_slopes(int32_t heads, float *slopes);
 
 /* Bytes of workspace for calls with this plan and so many threads: the packed K and V of the
  * heads in flight, and at most 1 MiB a thread. 0 when an argument is bad. */

@@ -51,8 +51,8 @@ inline lac_pattern pattern(const std::string &text) {
 inline lac_tensor tensor(lac_type type, void *data, int32_t batch, int32_t heads, int32_t tokens,
                          int32_t features) {
     const int64_t row = features * static_cast<int64_t>(lac_type_bytes(type)), head = row * tokens;
-    return {sizeof(lac_tensor), type,         data, batch, heads, tokens,
-            features,           head * heads, head, row};
+    return {sizeof(lac_tensor), type, data, batch,   heads, tokens, features,
+            head * heads,       head, row,  nullptr, 0,     0};
 }
 inline lac_tensor tensor(float *data, int32_t batch, int32_t heads, int32_t tokens,
                          int32_t features) {

@@ -1,0 +1,46 @@
+// Packed panels as kernels see them.
+#pragma once
+#include "runtime/buffer.h"
+#include "runtime/workspace.h"
+
+namespace lacuna {
+
+// K to be read: of integers, two features of a key stand side by side.
+inline View<3> key_panels(const lac_variant &v, const PackedStore &store) {
+    const int32_t beside = v.key_type == LAC_I8 ? 2 : 1, in_row = v.panel_keys * beside;
+    const int32_t size = v.panel_keys * key_elements(v);
+    return View<3>(store.keys, Dim{in_row, 1}, Dim{size / in_row, in_row},
+                   Dim{static_cast<int32_t>(store.panels), size});
+}
+
+// K to be written, some panels from one on: pairs of integers are elements of 16 bits.
+inline View<3> key_panels_to_pack(const lac_variant &v, const PackedStore &store, int64_t first,
+                                  int32_t panels) {
+    const int32_t keys = v.panel_keys, elements = key_elements(v);
+    uint8_t *const data = store.keys.from(first * keys * elements).data;
+    const int32_t rows = v.key_type == LAC_I8 ? elements / 2 : elements;
+    const Dim key{keys, 1}, row{rows, keys}, panel{panels, keys * rows};
+    if (v.key_type == LAC_I8) return View<3>(reinterpret_cast<uint16_t *>(data), key, row, panel);
+    return View<3>(Elements{data, v.key_type}, key, row, panel);
+}
+
+inline View<4> value_panels(const lac_variant &v, const PackedStore &store, int64_t first,
+                            int32_t panels) {
+    const int32_t size = v.panel_keys * v.plane;
+    return View<4>(store.values.from(first * size), Dim{v.plane, 1}, Dim{v.panel_keys, v.plane},
+                   Dim{panels, size},
+                   Dim{v.value_planes, static_cast<int32_t>(store.panels * size)});
+}
+
+// Of some panels; empty where K or V has none.
+inline View<2> panel_scales(const lac_variant &v, float *scales, int64_t first, int32_t panels) {
+    if (!scales) return View<2>(scales, Dim{0, 1}, Dim{0, v.panel_keys});
+    return View<2>(scales + first * v.panel_keys, Dim{v.panel_keys, 1}, Dim{panels, v.panel_keys});
+}
+
+// Scales of rows, some apart; unread where rows have none.
+inline View<1> row_scales(const float *scales, int32_t rows, int32_t stride) {
+    return View<1>(scales, Dim{rows, stride});
+}
+
+}  // namespace lacuna
