@@ -7,7 +7,10 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "bench/bandwidth.h"
 #include "cli/bench_case.h"
+#include "cli/bench_compare.h"
+#include "cli/bench_html.h"
 #include "cli/commands.h"
 #include "cli/dtype_options.h"
 #include "cli/errors.h"
@@ -21,8 +24,12 @@ namespace lacuna {
 
 namespace {
 
+constexpr size_t kBeyondCaches = size_t{256} << 20;
+
 struct Options {
     std::string pattern, phase = "prefill", dtype = "f32", kv_dtype, out;
+    std::vector<std::string> compare;
+    std::string html;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
     double min_time = 1;
@@ -84,6 +91,8 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
 }
 
 void bench(const Options &o) {
+    if (!o.compare.empty()) return compare_files(o.compare[0], o.compare[1], o.json);
+    if (o.pattern.empty()) throw usage("--pattern is required\nTry 'lacuna bench --help'.");
     const bool decode = o.phase == "decode";
     if (!decode && o.phase != "prefill")
         throw usage("--phase " + o.phase + ": expected prefill or decode");
@@ -105,7 +114,11 @@ void bench(const Options &o) {
                                    : measure(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
-    const std::string json = google_benchmark_json(entries).dump(2) + "\n";
+    const auto report = google_benchmark_json(entries);
+    const std::string json = report.dump(2) + "\n";
+    if (!o.html.empty())
+        write_file_atomically(
+            o.html, html_report(report, o.remote ? 0 : read_gbps(kBeyondCaches, o.threads)));
     if (!o.out.empty()) write_file_atomically(o.out, json);
     if (o.json) std::cout << json;
 }
@@ -140,7 +153,7 @@ void add_shape_options(CLI::App &command, Options &o) {
 void add_bench(CLI::App &app) {
     const auto o = std::make_shared<Options>();
     CLI::App *command = app.add_subcommand("bench", "Measure a pattern's kernel");
-    command->add_option("--pattern", o->pattern, "such as window:256+every:64")->required();
+    command->add_option("--pattern", o->pattern, "such as window:256+every:64");
     add_shape_options(*command, *o);
     add_list_options(*command, o->lists);
     command->add_option("--phase", o->phase, "prefill, or decode: a step over caches")
@@ -159,6 +172,12 @@ void add_bench(CLI::App &app) {
     command->add_flag("--no-dense", o->no_dense, "do not measure the dense kernel");
     command->add_flag("--json", o->json, "print Google Benchmark's JSON");
     command->add_option("--out", o->out, "write that JSON to this file as well");
+    command->add_option("--html", o->html, "write a report with pictures to this file");
+    command
+        ->add_option("--compare", o->compare,
+                     "two files of --out, old and new: which changed, by a Mann-Whitney test; "
+                     "exit 1 if one is slower")
+        ->expected(2);
     command->callback([o] { bench(*o); });
 }
 

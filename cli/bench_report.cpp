@@ -182,6 +182,7 @@ Json entry_json(const BenchEntry &e) {
                  {"time_unit", "ms"}};
     json.update(problem_json(e));
     json.update(speed_json(e));
+    json["round_min_ms"] = e.samples.round_minima();
     if (e.lists) json.update(lists_json(*e.lists, e.size));
     if (e.crossover > 0) json["crossover"] = e.crossover;
     if (e.route) json.update(route_json(*e.route));

@@ -11,12 +11,15 @@ namespace lacuna {
 // What --target names. A Failure that lists what is supported.
 const Platform &platform_of(const std::string &triple);
 
+using ChooseTiles = std::function<Tiles(const KernelSpec &, const Tier &code)>;
+
 struct BundleRequest {
     std::string name;  // of library, header and bundle symbol, and the prefix of every kernel
     const Platform &platform;
     std::vector<const Tier *> tiers;  // best first
     std::vector<KernelSpec> kernels;
-    std::vector<Layer> layers;  // of a spec that has them: for the manifest alone
+    std::vector<Layer> layers;    // of a spec that has them: for the manifest alone
+    ChooseTiles tiles = nullptr;  // null: those of the tiers
 };
 
 // The functions of every kernel on every tier: [kernel][tier].

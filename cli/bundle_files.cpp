@@ -66,7 +66,7 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     std::string row =
         "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
         number(format.panel_keys) + number(format.chunk) + number(format.plane) +
-        number(format.tile_pairs) + number(tier.tile.rows) + types_initialiser(k.dtypes) +
+        number(format.tile_pairs) + number(f.tiles.tile.rows) + types_initialiser(k.dtypes) +
         number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
         number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
         f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
@@ -78,7 +78,7 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
         return f ? f->symbol : std::string("nullptr");
     };
     row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.gather_row) + ", " +
-           named(f.pairs) + ", " + number(tier.few.rows) + number(f.pairs ? kPairsMost : 0);
+           named(f.pairs) + ", " + number(f.tiles.few.rows) + number(f.pairs ? kPairsMost : 0);
     return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +
            named(f.route) + "},\n";
 }
@@ -89,8 +89,11 @@ BundleFunctions functions_of(const BundleRequest &request) {
     BundleFunctions all;
     for (const KernelSpec &k : request.kernels) {
         all.emplace_back();
-        for (const Tier *t : request.tiers)
-            all.back().push_back(functions_of(request.name, k, request.platform, *t));
+        for (const Tier *t : request.tiers) {
+            const Tier &code = code_of(request.platform, *t);
+            const Tiles tiles = request.tiles ? request.tiles(k, code) : Tiles{code.tile, code.few};
+            all.back().push_back(functions_of(request.name, k, request.platform, *t, tiles));
+        }
     }
     return all;
 }

@@ -8,6 +8,7 @@
 #include "cli/pattern_option.h"
 #include "cli/process.h"
 #include "cli/toolchain.h"
+#include "schedules/tile_text.h"
 
 namespace lacuna {
 
@@ -16,7 +17,8 @@ using nlohmann::ordered_json;
 
 namespace {
 
-ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k) {
+ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k,
+                         const std::vector<VariantFunctions> &variants) {
     ordered_json row{{"name", k.name()},
                      {"dtype", dtype_name(k.dtypes.q)},
                      {"kv_dtype", k.dtypes.kv_name()},
@@ -24,15 +26,21 @@ ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k) {
                      {"value_dim", k.value_dim},
                      {"pattern", k.pattern ? ordered_json(canonical(*k.pattern)) : nullptr},
                      {"tiers", ordered_json::array()}};
-    for (const Tier *t : request.tiers) {
+    for (size_t i = 0; i < variants.size(); i++) {
+        const Tier *t = request.tiers[i];
         const Format &f = t->format;
-        const int scores = t->tile.rows * (f.chunk + 1) * f.panel_keys;
-        const int weights = t->tile.value_rows * (f.chunk + 1) * f.panel_keys;
-        const int rows = t->tile.value_rows * padded_features(k.value_dim, f);
+        const Tiles &tiles = variants[i].tiles;
+        const int scores = tiles.tile.rows * (f.chunk + 1) * f.panel_keys;
+        const int weights = tiles.tile.value_rows * (f.chunk + 1) * f.panel_keys;
+        const int rows = tiles.tile.value_rows * padded_features(k.value_dim, f);
         row["tiers"].push_back({{"tier", t->name},
                                 {"panel_keys", f.panel_keys},
                                 {"chunk_panels", f.chunk},
-                                {"tile_rows", t->tile.rows},
+                                {"tile_rows", tiles.tile.rows},
+                                {"tile", tile_text(tiles.tile)},
+                                {"tile_from", tiles.tile_from},
+                                {"few", tile_text(tiles.few)},
+                                {"few_from", tiles.few_from},
                                 {"stack_bytes", (scores + weights + rows) * 4}});
     }
     return row;
@@ -97,8 +105,8 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
                           {"name", request.name},
                           {"target", request.platform.clang_triple},
                           {"kernels", ordered_json::array()}};
-    for (const KernelSpec &k : request.kernels)
-        manifest["kernels"].push_back(kernel_json(request, k));
+    for (size_t i = 0; i < request.kernels.size(); i++)
+        manifest["kernels"].push_back(kernel_json(request, request.kernels[i], functions[i]));
     for (const Layer &layer : request.layers)
         manifest["layers"].push_back({{"layer", manifest["layers"].size()},
                                       {"pattern", canonical(layer.pattern)},

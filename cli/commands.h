@@ -11,6 +11,7 @@ namespace lacuna {
 void add_generate(CLI::App &app);
 void add_run(CLI::App &app);
 void add_bench(CLI::App &app);
+void add_autotune(CLI::App &app);
 void add_show(CLI::App &app);
 void add_list(CLI::App &app);
 

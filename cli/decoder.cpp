@@ -22,15 +22,15 @@ lac_tensor tokens_of(lac_type type, void *data, const ProblemSize &s, int b, int
 }  // namespace
 
 Decoder::Decoder(const lac_pattern &pattern, const ProblemSize &size, int32_t threads,
-                 KeepTest test) try
-    : size_(size), pattern_(pattern), kernel_(find_kernel(pattern, size, test)), threads_(threads) {
-    const lac_cache_options options{sizeof(lac_cache_options),
-                                    size.heads,
-                                    size.kv_heads,
-                                    size.k_tokens,
-                                    size.q_tokens,
-                                    0,
-                                    nullptr};
+                 KeepTest test)
+    : Decoder(find_kernel(pattern, size, test), pattern, size, threads) {}
+
+Decoder::Decoder(const lac_kernel &kernel, const lac_pattern &pattern, const ProblemSize &size,
+                 int32_t threads) try
+    : size_(size), pattern_(pattern), kernel_(kernel), threads_(threads) {
+    const lac_cache_options options{
+        sizeof(lac_cache_options), size.heads, size.kv_heads, size.k_tokens, size.q_tokens, 0,
+        nullptr};
     lac::check(lac_cache_bytes(&kernel_, &pattern_, &options, &cache_bytes_));
     for (int b = 0; b < size.batch; b++) {
         memory_.emplace_back(cache_bytes_);

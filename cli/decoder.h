@@ -13,6 +13,8 @@ public:
     // the kernel on first use. Throws a Failure when the tier asked for does not exist or the
     // runtime refuses the size.
     Decoder(const lac_pattern &pattern, const ProblemSize &size, int32_t threads, KeepTest test);
+    Decoder(const lac_kernel &kernel, const lac_pattern &pattern, const ProblemSize &size,
+            int32_t threads);
     Decoder(const Decoder &) = delete;
     Decoder &operator=(const Decoder &) = delete;
 

@@ -12,6 +12,7 @@
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/pattern_option.h"
+#include "cli/tuned_tiles.h"
 
 namespace lacuna {
 
@@ -21,7 +22,8 @@ struct Options {
     std::string target = "host", spec, out, name = "lac", dtype = "f32", kv_dtype;
     std::vector<std::string> patterns, tiers;
     std::vector<int> head_dims{64, 128};
-    int value_dim = 0;
+    int value_dim = 0, tokens = 0;
+    std::string tuned = "all", cpu;
     bool json = false, quiet = false;
 };
 
@@ -77,9 +79,22 @@ Progress progress_on_stderr(bool quiet) {
     }};
 }
 
+// Where kernels will run elsewhere, this machine's CPU says nothing.
+TunedUse use_of(const Options &o, const Platform &platform, int tokens) {
+    if (o.tuned != "all" && o.tuned != "builtin" && o.tuned != "none")
+        throw usage("--tuned " + o.tuned + ": expected all, builtin or none");
+    TunedUse use;
+    use.from = o.tuned;
+    use.cpu = !o.cpu.empty() || &platform == find_platform("host") ? o.cpu : "another machine's";
+    if (tokens > 0) use.tokens = tokens;
+    use.warn = !o.quiet;
+    return use;
+}
+
 void generate(const Options &o) {
     check_name(o.name);
     const Platform &platform = platform_of(o.target);
+    int tokens = o.tokens;
     BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), {}, {}};
     if (o.spec.empty()) {
         request.kernels = kernels_of(o);
@@ -87,7 +102,9 @@ void generate(const Options &o) {
         const Spec spec = parse_spec(read_file(o.spec), o.spec);
         request.kernels = spec.kernels;
         request.layers = spec.layers;
+        if (tokens == 0) tokens = spec.model.tokens;
     }
+    request.tiles = tuned_tiles(use_of(o, request.platform, tokens));
     const std::string manifest = write_bundle(request, o.out, progress_on_stderr(o.quiet));
     if (o.json)
         std::cout << manifest;
@@ -125,6 +142,13 @@ void add_generate(CLI::App &app) {
                     "JSON list of kernels and layers instead of the options above");
     sub->add_option("--name", o->name, "Name of library, header and symbol prefix")
         ->capture_default_str();
+    sub->add_option("--tuned", o->tuned,
+                    "Tiles of the tuned database: all, builtin (without the user's) or none")
+        ->capture_default_str();
+    sub->add_option("--cpu", o->cpu, "Take entries for this CPU model (this machine's)");
+    sub->add_option("--tokens", o->tokens,
+                    "Take entries for sequences of this length (the spec's, else 4096)")
+        ->check(CLI::Range(1, LAC_MAX_TOKENS));
     sub->add_flag("--json", o->json, "Print the manifest");
     sub->add_flag("--quiet", o->quiet, "No progress");
     sub->callback([o] { generate(*o); });

@@ -3,10 +3,10 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include "cli/bundle.h"
 #include "cli/cache.h"
 #include "cli/errors.h"
 #include "cli/toolchain.h"
+#include "cli/tuned_tiles.h"
 
 namespace lacuna {
 
@@ -16,14 +16,24 @@ namespace {
 
 BundleRequest request_for(const std::vector<KernelSpec> &kernels) {
     const Platform &platform = *find_platform("host");
-    return {"lac_host", platform, default_tiers(platform), kernels, {}};
+    return {"lac_host", platform, default_tiers(platform), kernels, {}, tuned_tiles({})};
+}
+
+fs::path library_of(const std::string &table) {
+    return cached_object("shared " + table).replace_extension(".so");
+}
+
+}  // namespace
+
+fs::path library_path(const BundleRequest &request) {
+    return library_of(table_source(request, functions_of(request)));
 }
 
 // Kernels and table alone: this process has the runtime.
-fs::path shared_object(const BundleRequest &request) {
+fs::path bundle_library(const BundleRequest &request) {
     const BundleFunctions functions = functions_of(request);
     const std::string table = table_source(request, functions);
-    const fs::path library = cached_object("shared " + table).replace_extension(".so");
+    const fs::path library = library_of(table);
     if (fs::exists(library)) return library;
     std::vector<fs::path> objects;
     const auto compiled =
@@ -36,11 +46,12 @@ fs::path shared_object(const BundleRequest &request) {
     return library;
 }
 
-}  // namespace
-
 const lac_bundle *host_bundle(const std::vector<KernelSpec> &kernels) {
-    const BundleRequest request = request_for(kernels);
-    const fs::path library = shared_object(request);
+    return load_bundle(request_for(kernels));
+}
+
+const lac_bundle *load_bundle(const BundleRequest &request) {
+    const fs::path library = bundle_library(request);
     void *handle = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!handle) throw Failure(kInternal, std::string("loading kernels: ") + dlerror());
     const void *symbol = dlsym(handle, (request.name + "_kernels").c_str());

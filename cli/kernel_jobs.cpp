@@ -8,6 +8,7 @@
 #include "cli/errors.h"
 #include "cli/pattern_option.h"
 #include "cli/process.h"
+#include "schedules/tile_text.h"
 
 namespace lacuna {
 
@@ -66,8 +67,8 @@ using Params = std::map<std::string, std::string>;
 class Functions {
 public:
     Functions(const std::string &prefix, const KernelSpec &kernel, const Platform &platform,
-              const Tier &code)
-        : prefix_(prefix), kernel_(kernel), platform_(platform), code_(code) {}
+              const Tier &code, const Tiles &tiles)
+        : prefix_(prefix), kernel_(kernel), platform_(platform), code_(code), tiles_(tiles) {}
 
     // Of Q or K, or of V or the output.
     Function of_head(const char *generator, const std::string &types, Params params) const {
@@ -90,6 +91,22 @@ public:
         params["values.type"] = halide_type_name(types.dtypes.v);
         return make(name, types.types(), generator, std::move(params));
     }
+    // Those that know a tile or its rows are named by what is not the tier's.
+    Function tiled(Function f, const Tile &tile, const Tile &usual) const {
+        if (tile != usual) {
+            f.params["tile"] = tile_text(tile);
+            f.symbol += "_t" + tile_text(tile, "x");
+        }
+        return with_rows(std::move(f));
+    }
+    Function with_rows(Function f) const {
+        if (tiles_.tile.rows == code_.tile.rows) return f;
+        f.params["tile_rows"] = std::to_string(tiles_.tile.rows);
+        f.symbol += "_r" + std::to_string(tiles_.tile.rows);
+        return f;
+    }
+    Function whole(Function f) const { return tiled(std::move(f), tiles_.tile, code_.tile); }
+    Function few(Function f) const { return tiled(std::move(f), tiles_.few, code_.few); }
 
 private:
     Function make(const std::string &name, const std::string &types, const std::string &generator,
@@ -104,6 +121,7 @@ private:
     const KernelSpec &kernel_;
     const Platform &platform_;
     const Tier &code_;
+    const Tiles &tiles_;
 };
 
 Params typed(const char *parameter, lac_type type) { return {{parameter, halide_type_name(type)}}; }
@@ -118,21 +136,26 @@ Params packing_params(lac_type from, lac_type to) {
 
 }  // namespace
 
+const Tier &code_of(const Platform &platform, const Tier &tier) {
+    return tier.shares ? *find_tier(platform, tier.shares) : tier;
+}
+
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
-                              const Platform &platform, const Tier &tier) {
-    const Tier &code = tier.shares ? *find_tier(platform, tier.shares) : tier;
-    const Functions f(prefix, kernel, platform, code);
+                              const Platform &platform, const Tier &tier, const Tiles &tiles) {
+    const Functions f(prefix, kernel, platform, code_of(platform, tier), tiles);
     const auto [q, k, v] = kernel.dtypes;
-    const std::string rows = std::to_string(code.few.rows);
-    VariantFunctions all{f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
+    const std::string rows = std::to_string(code_of(platform, tier).few.rows);
+    VariantFunctions all{tiles,
+                         f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
                          f.of_head("pack_keys", packing(k, k), packing_params(k, k)),
                          f.of_value("pack_values", packing(v, v), packing_params(v, v)),
                          f.of_head("pack_keys", packing(q, k), packing_params(q, k)),
                          f.of_value("pack_values", packing(q, v), packing_params(q, v)),
-                         f.of_both("partial", "partial"),
-                         f.of_both("partial_few", "partial", {{"rows", rows}}),
-                         f.of_value("fold", dtype_name(LAC_F32), {}),  // partial results are f32
-                         f.of_value("merge", dtype_name(q), typed("out_type", q)),
+                         f.whole(f.of_both("partial", "partial")),
+                         f.few(f.of_both("partial_few", "partial", {{"rows", rows}})),
+                         // Partial results are f32.
+                         f.with_rows(f.of_value("fold", dtype_name(LAC_F32), {})),
+                         f.with_rows(f.of_value("merge", dtype_name(q), typed("out_type", q))),
                          {},
                          {},
                          {},
@@ -141,15 +164,15 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {}};
     if (kernel.pattern) {
         const std::string pattern = canonical(*kernel.pattern), name = slug(*kernel.pattern);
-        all.partial = f.of_both("partial_" + name, "partial", {{"pattern", pattern}});
-        all.partial_few =
-            f.of_both("partial_few_" + name, "partial", {{"pattern", pattern}, {"rows", rows}});
+        all.partial = f.whole(f.of_both("partial_" + name, "partial", {{"pattern", pattern}}));
+        all.partial_few = f.few(
+            f.of_both("partial_few_" + name, "partial", {{"pattern", pattern}, {"rows", rows}}));
         return all;
     }
-    all.gather = f.of_both("gather", "gather");
-    all.gather_few = f.of_both("gather_few", "gather", {{"rows", rows}});
-    all.gather_row = f.of_both("gather_row", "gather", {{"rows", "1"}});
-    all.pairs = f.of_both("pairs", "pairs");
+    all.gather = f.whole(f.of_both("gather", "gather"));
+    all.gather_few = f.few(f.of_both("gather_few", "gather", {{"rows", rows}}));
+    all.gather_row = f.with_rows(f.of_both("gather_row", "gather", {{"rows", "1"}}));
+    all.pairs = f.with_rows(f.of_both("pairs", "pairs"));
     if (k == LAC_I8) return all;  // no router
     all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
     all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));

@@ -20,8 +20,15 @@ struct Function {
     const Tier *tier;
 };
 
+// What a kernel is cut into on a tier, and where that comes from.
+struct Tiles {
+    Tile tile, few;
+    std::string tile_from = "default", few_from = "default";
+};
+
 // The functions of one kernel on one tier, by role.
 struct VariantFunctions {
+    Tiles tiles;
     Function pack_queries, pack_keys, pack_values, append_keys, append_values, partial, partial_few,
         fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
@@ -29,9 +36,13 @@ struct VariantFunctions {
     std::vector<const Function *> all() const;
 };
 
+// The tier whose code a tier runs: itself, or the one it shares with.
+const Tier &code_of(const Platform &platform, const Tier &tier);
+
 // Tiers that have code of their own are compiled; a tier that shares uses the other's functions.
+// `tiles` are those of code_of(tier).
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
-                              const Platform &platform, const Tier &tier);
+                              const Platform &platform, const Tier &tier, const Tiles &tiles);
 
 // Compiles what the cache does not hold, in parallel; `done` is told of each function.
 // Returns symbol -> object in the cache.

@@ -41,7 +41,8 @@ void parse_and_run(int argc, char **argv) {
     CLI::App app{"Lacuna compiles attention patterns into small static libraries.", "lacuna"};
     app.set_version_flag("--version", "lacuna " LACUNA_VERSION);
     app.require_subcommand(1);
-    for (const auto add : {add_generate, add_run, add_bench, add_show, add_list}) add(app);
+    for (const auto add : {add_generate, add_run, add_bench, add_autotune, add_show, add_list})
+        add(app);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError &error) {

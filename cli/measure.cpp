@@ -31,6 +31,7 @@ void sample(Timed &timed, int least, double milliseconds) {
         timed.call();
         timed.samples.add(since(start));
     }
+    timed.samples.end_round();
     timed.samples.add_cpu(cpu_milliseconds() - cpu);
 }
 
@@ -42,6 +43,13 @@ double Samples::percentile(double percent) const {
     const auto place = sorted.begin() + std::max<int64_t>(0, static_cast<int64_t>(rank) - 1);
     std::nth_element(sorted.begin(), place, sorted.end());
     return *place;
+}
+
+void Samples::end_round() {
+    if (in_rounds_ == ms_.size()) return;
+    round_minima_.push_back(
+        *std::min_element(ms_.begin() + static_cast<long>(in_rounds_), ms_.end()));
+    in_rounds_ = ms_.size();
 }
 
 double Samples::mean() const {

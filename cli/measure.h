@@ -9,6 +9,8 @@ namespace lacuna {
 class Samples {
 public:
     void add(double milliseconds) { ms_.push_back(milliseconds); }
+    // What was added since the last call of this is a round.
+    void end_round();
     void add_cpu(double milliseconds) { cpu_ms_ += milliseconds; }
 
     int64_t count() const { return static_cast<int64_t>(ms_.size()); }
@@ -16,8 +18,12 @@ public:
     double mean() const;
     double mean_cpu() const { return cpu_ms_ / static_cast<double>(count()); }
 
+    // The least of each round: of calls side by side one slow moment slows many, of rounds one.
+    const std::vector<double> &round_minima() const { return round_minima_; }
+
 private:
-    std::vector<double> ms_;
+    std::vector<double> ms_, round_minima_;
+    size_t in_rounds_ = 0;
     double cpu_ms_ = 0;
 };
 

@@ -46,23 +46,31 @@ Failure failure_of(const lac::Error &error) {
     return bad_input(std::string("the runtime refused: ") + error.what());
 }
 
-lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) try {
+lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test) {
+    return find_kernel(bundle_for(pattern, size, test), pattern, size);
+}
+
+lac_kernel find_kernel(const lac_bundle &bundle, const lac_pattern &pattern,
+                       const ProblemSize &size) try {
     const lac_request request = request_for(pattern, size);
     lac_kernel kernel{};
-    lac::check(lac_kernel_find(&bundle_for(pattern, size, test), &request, &kernel));
+    lac::check(lac_kernel_find(&bundle, &request, &kernel));
     return kernel;
 } catch (const lac::Error &error) {
     throw failure_of(error);
 }
 
 Problem::Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_lists *lists,
-                 int32_t threads, KeepTest test) try
+                 int32_t threads, KeepTest test)
+    : Problem(bundle_for(pattern, size, test), pattern, size, lists, threads) {}
+
+Problem::Problem(const lac_bundle &bundle, const lac_pattern &pattern, const ProblemSize &size,
+                 const lac_lists *lists, int32_t threads) try
     : pattern_(pattern),
       size_(size),
       q_starts_(static_cast<size_t>(size.batch), size.q_start),
       shape_(size.shape(q_starts_.data(), lists)),
-      attention_(bundle_for(pattern, size, test), request_for(pattern_, size), pattern_, shape_,
-                 threads) {
+      attention_(bundle, request_for(pattern_, size), pattern_, shape_, threads) {
     if (threads > 1) pool_.emplace(threads);
 } catch (const lac::Error &error) {
     throw failure_of(error);

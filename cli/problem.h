@@ -31,6 +31,8 @@ enum class KeepTest { kMaskWords, kCompiled };
 
 // Compiles the kernel on first use. Throws a Failure when the tier asked for does not exist.
 lac_kernel find_kernel(const lac_pattern &pattern, const ProblemSize &size, KeepTest test);
+lac_kernel find_kernel(const lac_bundle &bundle, const lac_pattern &pattern,
+                       const ProblemSize &size);
 
 // What the runtime's refusal is to a user.
 Failure failure_of(const lac::Error &error);
@@ -42,6 +44,9 @@ public:
     // `lists` are what the pattern's run-time atoms read, checked, or null.
     Problem(const lac_pattern &pattern, const ProblemSize &size, const lac_lists *lists,
             int32_t threads, KeepTest test);
+    // The same with kernels that are there.
+    Problem(const lac_bundle &bundle, const lac_pattern &pattern, const ProblemSize &size,
+            const lac_lists *lists, int32_t threads);
     Problem(const Problem &) = delete;
     Problem &operator=(const Problem &) = delete;
 

@@ -4,10 +4,13 @@
 #include <openssl/evp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <thread>
@@ -24,14 +27,16 @@ struct Child {
     std::string name, output;
 };
 
-// Forks; in the child stdout and stderr go to the pipe, and `run` decides the exit code.
+// Forks; the child dies with this process. In the child stdout and stderr go to the pipe, and `run` decides the exit code.
 Child spawn(const std::string &name, const std::function<int()> &run) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) throw bad_input(std::string("pipe: ") + strerror(errno));
     fflush(nullptr);
-    const pid_t pid = fork();
+    const pid_t parent = getpid(), pid = fork();
     if (pid < 0) throw bad_input(std::string("fork: ") + strerror(errno));
     if (pid == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) _exit(kStopped);  // died before the line above
         dup2(ends[1], STDOUT_FILENO);
         dup2(ends[1], STDERR_FILENO);
         const int code = run();
@@ -130,6 +135,76 @@ void run_forked(const std::vector<ForkedTask> &tasks, int parallel,
         }
         done(child.name);
     }
+}
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Limited {
+    Child child;
+    size_t place;
+    Clock::time_point deadline;
+};
+
+int run_limited(const ForkedTask &task, const Limits &limits) {
+    signal(SIGINT, SIG_IGN);  // of a terminal: the parent ends its children
+#ifndef __SANITIZE_ADDRESS__  // which maps more than any limit
+    const rlimit most{limits.bytes, limits.bytes};
+    setrlimit(RLIMIT_AS, &most);
+#else
+    (void)limits;
+#endif
+    try {
+        return run_guarded(task);
+    } catch (...) {
+        return kInternal;
+    }
+}
+
+// Takes what a child says; true when it has ended or is ended by its limit.
+bool advance(Limited &running, bool readable, Finished &finished) {
+    if (readable && read_some(running.child)) return false;
+    const bool late = !readable;
+    if (late && Clock::now() < running.deadline) return false;
+    if (late) kill(running.child.pid, SIGKILL);
+    const int code = wait_for(running.child);
+    finished = {late ? kTimedOut : code, running.child.output};
+    return true;
+}
+
+void poll_all(std::vector<Limited> &running, std::vector<Finished> &finished) {
+    constexpr int kTick = 100;  // ms
+    std::vector<pollfd> polls;
+    for (const Limited &l : running) polls.push_back({l.child.pipe, POLLIN, 0});
+    poll(polls.data(), polls.size(), kTick);
+    for (size_t i = polls.size(); i-- > 0;)
+        if (advance(running[i], polls[i].revents != 0, finished[running[i].place]))
+            running.erase(running.begin() + static_cast<long>(i));
+}
+
+}  // namespace
+
+std::vector<Finished> run_each(const std::vector<ForkedTask> &tasks, int parallel,
+                               const Limits &limits, const std::function<bool()> &stop) {
+    std::vector<Finished> finished(tasks.size(), {kStopped, ""});
+    std::vector<Limited> running;
+    const auto allowed =
+        std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(limits.seconds));
+    size_t next = 0;
+    while (!stop() && (next < tasks.size() || !running.empty())) {
+        while (next < tasks.size() && running.size() < static_cast<size_t>(parallel)) {
+            const ForkedTask &task = tasks[next];
+            Child child = spawn(task.name, [&] { return run_limited(task, limits); });
+            running.push_back({std::move(child), next++, Clock::now() + allowed});
+        }
+        poll_all(running, finished);
+    }
+    for (Limited &l : running) {
+        kill(l.child.pid, SIGKILL);
+        wait_for(l.child);
+    }
+    return finished;
 }
 
 int processors() {

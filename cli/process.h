@@ -1,4 +1,4 @@
-// Child processes.
+// Child processes. They die with this one.
 #pragma once
 #include <functional>
 #include <string>
@@ -23,6 +23,16 @@ struct ForkedTask {
 };
 void run_forked(const std::vector<ForkedTask> &tasks, int parallel,
                 const std::function<void(const std::string &name)> &done);
+
+// The same for tasks that may fail: each ends for itself, at the latest by its limits. Returns how,
+// in the tasks' order. When `stop` says so all are ended at once.
+struct Limits {
+    double seconds;  // of wall-clock time
+    size_t bytes;    // of address space
+};
+constexpr int kTimedOut = 124, kStopped = 130;  // exit codes
+std::vector<Finished> run_each(const std::vector<ForkedTask> &tasks, int parallel,
+                               const Limits &limits, const std::function<bool()> &stop);
 
 int processors();
 

@@ -1,14 +1,14 @@
-# Writes OUT, a C++ file that holds the text of FILES (relative to ROOT), the list of runtime
-# SOURCES among them, and a hash over them and GENERATORS.
-# cmake -DROOT=… -DOUT=… -DFILES=a,b -DSOURCES=a -DGENERATORS=c,d -P embed.cmake
+# Writes OUT, a C++ file that holds the text of FILES and DATA (relative to ROOT), the list of
+# runtime SOURCES among them, and a hash over FILES and GENERATORS.
+# cmake -DROOT=… -DOUT=… -DFILES=a,b -DDATA=e -DSOURCES=a -DGENERATORS=c,d -P embed.cmake
 cmake_minimum_required(VERSION 3.28)
-foreach(list FILES SOURCES GENERATORS)
+foreach(list FILES DATA SOURCES GENERATORS)
   string(REPLACE "," ";" ${list} "${${list}}")
 endforeach()
 
 set(rows "")
 set(hashes "")
-foreach(file IN LISTS FILES)
+foreach(file IN LISTS FILES DATA)
   file(READ ${ROOT}/${file} text)
   string(LENGTH "${text}" length)
   if(length GREATER 60000) # 65,536 characters are what a compiler must accept

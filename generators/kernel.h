@@ -6,6 +6,7 @@
 #include "Halide.h"
 #include "generators/convert.h"
 #include "schedules/targets.h"
+#include "schedules/tile_text.h"
 
 namespace lacuna {
 
@@ -41,6 +42,9 @@ class Kernel : public Halide::Generator<T> {
 public:
     Halide::GeneratorParam<std::string> triple{"triple", "host"};
     Halide::GeneratorParam<std::string> tier_name{"tier", "sse41"};
+    // Tuned: the function's own tile, and the rows of the kernel's. Empty and 0: the tier's.
+    Halide::GeneratorParam<std::string> tuned_tile{"tile", ""};
+    Halide::GeneratorParam<int> tuned_rows{"tile_rows", 0};
 
 protected:
     Converter convert() const {
@@ -55,9 +59,22 @@ protected:
     }
     // The tile of so many rows: the tier's (0), its few, or a single one. Fewer rows than the
     // tier's take the places of a tile's first.
-    const Tile &tile_of(int rows) const {
+    Tile tile_of(int rows) const {
+        if (!tuned_tile.value().empty()) {
+            Tile tile{};
+            if (!parse_tile(tuned_tile.value(), tile))
+                throw std::invalid_argument("bad tile " + tuned_tile.value());
+            return tile;
+        }
         if (rows == 1) return tier().single;
         return rows == tier().few.rows ? tier().few : tier().tile;
+    }
+    // Of a tile of the kernel, whichever the function's own is: results of any have so many.
+    int tile_rows() const { return tuned_rows > 0 ? tuned_rows.value() : tier().tile.rows; }
+    Tile merged_tile() const {
+        Tile tile = tier().tile;
+        tile.rows = tile_rows();
+        return tile;
     }
 };
 

@@ -237,7 +237,7 @@ private:
         if (words) {
             start_at_zero(*words);
             fix(*words, 0, used, 1);
-            words->dim(1).set_stride(tier().tile.rows);
+            words->dim(1).set_stride(tile_rows());
             return keep_by_words(*words);
         }
         lac_pattern parsed;
@@ -247,7 +247,7 @@ private:
     }
 
     void constrain(const Format &f) {
-        const int used = tile_of(rows).rows, tile_rows = tier().tile.rows;
+        const int used = tile_of(rows).rows;
         fix_queries(queries, used, head_dim);
         const bool integers = keys.type() == Int(8);
         const int in_row = integers ? 2 * f.panel_keys : f.panel_keys;
@@ -264,7 +264,7 @@ private:
         fix(values, 1, f.panel_keys, f.plane);
         values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
         values.dim(3).set_bounds(0, padded_features(value_dim, f) / f.plane);
-        fix_parts(out, used, tile_rows, value_dim, f);
+        fix_parts(out, used, tile_rows(), value_dim, f);
     }
 };
 
@@ -282,7 +282,7 @@ public:
 protected:
     MergeInputs inputs() {
         const Format &f = this->tier().format;
-        const int row = partial_row(value_dim, f), tile_rows = this->tier().tile.rows;
+        const int row = partial_row(value_dim, f), tile_rows = this->tile_rows();
         fix(parts, 0, row, 1);
         fix(parts, 1, tile_rows, row);
         parts.dim(2).set_min(0).set_stride(row * tile_rows);
@@ -306,7 +306,7 @@ public:
         start_at_zero(out_row);
         fix(state, 0, partial_row(value_dim, f), 1);
         state.dim(1).set_min(0).set_stride(partial_row(value_dim, f));
-        tier().schedule->merge(s, tier().tile, f.lanes);
+        tier().schedule->merge(s, merged_tile(), f.lanes);
     }
 };
 
@@ -326,8 +326,8 @@ public:
         log_sum_exp = s.log_sum_exp;
         start_at_zero(offset);
         start_at_zero(out);
-        fix(log_sum_exp, 0, tier().tile.rows, 1);
-        tier().schedule->merge(s, tier().tile, f.lanes);
+        fix(log_sum_exp, 0, tile_rows(), 1);
+        tier().schedule->merge(s, merged_tile(), f.lanes);
     }
 };
 

@@ -70,7 +70,7 @@ public:
 
 private:
     void constrain(const Format &f) {
-        const int used = tile_of(rows).rows, tile_rows = tier().tile.rows;
+        const int used = tile_of(rows).rows;
         fix_queries(queries, used, head_dim);
         fix_rows(keys, head_dim);
         fix_rows(values, value_dim);
@@ -86,8 +86,8 @@ private:
         start_at_zero(edges);
         start_at_zero(words);
         fix(words, 0, used, 1);
-        words.dim(1).set_stride(tile_rows);
-        fix_parts(out, used, tile_rows, value_dim, f);
+        words.dim(1).set_stride(tile_rows());
+        fix_parts(out, used, tile_rows(), value_dim, f);
     }
 };
 
@@ -124,7 +124,7 @@ public:
         in.positions = positions;
         in.token_count = keys.dim(1).extent();
         in.query_rows = queries.dim(1).extent();
-        in.most_rows = tier().tile.rows;
+        in.most_rows = tile_rows();
         PairsStages s = pairs(in, head_dim, value_dim, f);
         out = s.out;
         fix_rows(queries, head_dim);

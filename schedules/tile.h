@@ -44,4 +44,8 @@ struct Tile {
     bool streams = false;  // P·V panel by panel: V is read once, in few streams
 };
 
+// Of stages and schedules: what was tuned for another says nothing. To be raised with every change
+// that moves the time of kernels.
+constexpr int kAlgorithmVersion = 1;
+
 }  // namespace lacuna

@@ -149,6 +149,55 @@ TEST_F(Cli, BenchDecodes) {
     EXPECT_NE(text.out.find(" GB/s, 8 keys kept, cache "), text.out.npos) << text.out;
 }
 
+TEST_F(Cli, BenchComparesTwoFiles) {
+    const auto bench_file = [](const std::string &name, double factor, int rounds) {
+        json row = {{"name", name}, {"round_min_ms", json::array()}};
+        for (int i = 0; i < rounds; i++) row["round_min_ms"].push_back(factor * (1 + 0.001 * i));
+        return json{{"benchmarks", {row}}}.dump();
+    };
+    put("old.json", bench_file("a", 1, 10));
+    put("slow.json", bench_file("a", 1.1, 10));
+    put("near.json", bench_file("a", 1.004, 10));
+    put("short.json", bench_file("a", 1, 5));
+    put("other.json", bench_file("b", 1, 10));
+    const Ended slower = call("bench --compare old.json slow.json");
+    EXPECT_EQ(slower.code, kFinding);
+    EXPECT_NE(slower.out.find("+10.0%"), slower.out.npos) << slower.out;
+    EXPECT_NE(slower.err.find("slower than old.json: a"), slower.err.npos) << slower.err;
+    const json faster = parsed("bench --compare slow.json old.json --json")[0];
+    EXPECT_EQ(faster["verdict"], "faster");
+    EXPECT_LT(faster["p"], 0.001);
+    // Significant, and too little to care.
+    EXPECT_EQ(parsed("bench --compare old.json near.json --json")[0]["verdict"], "same");
+    EXPECT_EQ(parsed("bench --compare old.json old.json --json")[0]["verdict"], "same");
+    EXPECT_EQ(call("bench --compare old.json short.json").code, kBadInput);
+    EXPECT_EQ(call("bench --compare old.json other.json").code, kBadInput);
+    EXPECT_EQ(call("bench").code, kUsage);
+    // What bench writes can be compared.
+    const std::string run =
+        "bench --pattern window:8 --tokens 32 --head-dim 16 --heads 4 "
+        "--kv-heads 2 --min-time 0.01 --rounds 8 --no-dense --out ";
+    EXPECT_EQ(call(run + "b1.json").code, 0);
+    EXPECT_EQ(parsed("bench --compare b1.json b1.json --json").size(), 1U);
+}
+
+TEST_F(Cli, BenchWritesAReport) {
+    const std::string run = std::string(kBench) + "--html r.html";
+    EXPECT_EQ(call(run).code, 0);
+    std::ifstream file(at("r.html"));
+    const std::string html{std::istreambuf_iterator<char>(file), {}};
+    for (const char *part : {"<!doctype html>", "prefers-color-scheme:dark", "Roofline",
+                             "Sparse and dense over length", "<th>p99", "tokens:48/heads:4"})
+        EXPECT_NE(html.find(part), html.npos) << part;
+    // Two charts, and nothing that has to be fetched.
+    size_t charts = 0;
+    for (size_t at = html.find("<svg "); at != html.npos; at = html.find("<svg ", at + 1)) charts++;
+    EXPECT_EQ(charts, 2U);
+    for (const char *fetched : {"http:", "https:", "src=", "url("})
+        EXPECT_EQ(html.find(fetched), html.npos) << fetched;
+    EXPECT_EQ(html.find("nan"), html.npos);
+}
+
 TEST_F(Cli, BenchPrintsALineAnEntry) {
     const Ended ended = call(std::string(kBench) + "--words --no-dense");
     EXPECT_EQ(ended.code, 0) << ended.err;

@@ -1,0 +1,79 @@
+#include "cli/tile_space.h"
+
+#include <algorithm>
+
+#include "schedules/tile_text.h"
+
+namespace lacuna {
+
+namespace {
+
+constexpr int kStackFloats = 4096;  // of a tile's scores: Halide puts at most 16 KiB on the stack
+
+std::vector<int> divisors(int n) {
+    std::vector<int> all;
+    for (int d = 1; d <= n; d++)
+        if (n % d == 0) all.push_back(d);
+    return all;
+}
+
+std::vector<int> powers_that_divide(int n) {
+    std::vector<int> all;
+    for (const int p : {1, 2, 4, 8, 16})
+        if (n % p == 0) all.push_back(p);
+    return all;
+}
+
+std::vector<int> rows_of(const SpaceRequest &r) {
+    const int fit = kStackFloats / (r.format.panel_keys * (r.format.chunk + 1));
+    if (r.few) {
+        std::vector<int> rows;
+        for (const int n : {1, 2, 3, 4, 6, 8})
+            if (n <= r.most_rows) rows.push_back(n);
+        return rows;
+    }
+    std::vector<int> rows;
+    for (int n = 4; n <= fit; n += 2) rows.push_back(n);
+    return rows;
+}
+
+// A register block leaves a register for what is loaded.
+bool holds(const SpaceRequest &r, int vectors) { return vectors < r.registers; }
+
+void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space) {
+    const int vectors = r.format.plane / r.format.lanes;
+    const int planes = padded_features(r.value_dim, r.format) / r.format.plane;
+    tile.streams = false;
+    for (const int p : powers_that_divide(planes))
+        for (const int u : powers_that_divide(r.format.panel_keys)) {
+            tile.value_planes = p;
+            tile.value_unroll = u;
+            // Beyond this the loop's body no longer fits the decoder's caches.
+            if (holds(r, tile.value_rows * p * vectors) && tile.value_rows * p * vectors * u <= 128)
+                space.push_back(tile);
+        }
+    // Streams read no other number of P·V: one Tile stands for all.
+    tile.streams = true;
+    tile.value_unroll = r.start.streams ? r.start.value_unroll : 1;
+    tile.value_planes = r.start.streams ? r.start.value_planes : 1;
+    if (holds(r, tile.value_rows * vectors)) space.push_back(tile);
+}
+
+}  // namespace
+
+std::vector<Tile> tile_space(const SpaceRequest &r) {
+    std::vector<Tile> space;
+    const int vectors = r.format.panel_keys / r.format.lanes;
+    for (const int rows : rows_of(r))
+        for (const int score_rows : divisors(rows))
+            for (const int value_rows : divisors(rows))
+                for (const int unroll : powers_that_divide(r.head_dim)) {
+                    if (!holds(r, score_rows * vectors) || score_rows * vectors * unroll > 128)
+                        continue;
+                    add_value_blocks(r, {rows, score_rows, value_rows, unroll, 1, 1}, space);
+                }
+    if (std::find(space.begin(), space.end(), r.start) == space.end()) space.push_back(r.start);
+    return space;
+}
+
+}  // namespace lacuna

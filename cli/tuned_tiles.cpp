@@ -1,0 +1,66 @@
+#include "cli/tuned_tiles.h"
+
+#include <fstream>
+#include <iostream>
+#include <memory>
+#include <set>
+
+#include "cli/tuned_store.h"
+
+namespace lacuna {
+
+namespace {
+
+// Tiles that a schedule of this tier cannot take: of another version's format.
+bool fits(const Tile &tile, const Format &format) {
+    constexpr int kStackFloats = 4096;
+    return tile.rows * format.panel_keys * (format.chunk + 1) <= kStackFloats;
+}
+
+void warn_of_stale(const TunedDatabase &database, const Wanted &wanted,
+                   std::set<std::string> &warned) {
+    for (const TunedEntry &e : database.stale(wanted))
+        if (warned.insert(e.key.text()).second)
+            std::cerr << "lacuna: the tuned entry of " << e.key.kernel << ", " << e.key.tier << ", "
+                      << e.key.shape << " is for algorithm " << e.key.algorithm << ", this is "
+                      << kAlgorithmVersion << ": ignored; lacuna autotune makes another\n";
+}
+
+}  // namespace
+
+std::string cpu_model() {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        const size_t colon = line.find(": ");
+        if (colon != std::string::npos && line.rfind("model name", 0) == 0)
+            return line.substr(colon + 2);
+    }
+    return "unknown";
+}
+
+ChooseTiles tuned_tiles(const TunedUse &use) {
+    if (use.from == "none") return nullptr;
+    std::vector<TunedEntry> user;
+    if (use.from == "all") user = TunedStore(user_tuned_directory()).entries();
+    const auto database = std::make_shared<TunedDatabase>(builtin_tuned(), std::move(user));
+    const auto warned = std::make_shared<std::set<std::string>>();
+    const std::string cpu = use.cpu.empty() ? cpu_model() : use.cpu;
+    return [=](const KernelSpec &kernel, const Tier &code) {
+        Tiles tiles{code.tile, code.few};
+        const auto choose = [&](const char *phase, Tile &tile, std::string &from) {
+            const Wanted wanted{kernel.name(), code.name, cpu, phase, use.tokens};
+            const auto choice = database->choose(wanted);
+            if (use.warn && !choice) warn_of_stale(*database, wanted, *warned);
+            if (!choice || !fits(choice->tile, code.format)) return;
+            tile = choice->tile;
+            from = choice->from;
+        };
+        choose("prefill", tiles.tile, tiles.tile_from);
+        choose("decode", tiles.few, tiles.few_from);
+        // A step's tile is part of a whole one.
+        if (tiles.few.rows <= tiles.tile.rows) return tiles;
+        return Tiles{code.tile, code.few};
+    };
+}
+
+}  // namespace lacuna
