@@ -116,8 +116,9 @@ DuelResult confirmed(const Tile &tile) {
     command.insert(command.end(), {"--confirm", tile_text(tile)});
     const Finished finished = run_process(command);
     if (interrupted)
-        throw Failure(kFinding, "stopped while measuring the best again; all trials are kept, and "
-                                "the same command goes on from there");
+        throw Failure(kFinding,
+                      "stopped while measuring the best again; all trials are kept, and "
+                      "the same command goes on from there");
     DuelResult d{};
     if (finished.exit_code != 0 ||
         std::sscanf(finished.output.c_str(), "%lf %lf %lf %lf %d", &d.candidate_ms, &d.rival_ms,
@@ -152,7 +153,22 @@ struct Winner {
     DuelResult duel;
 };
 
-// The first finalist that is faster in a fresh process, by more than two runs of one Tile differ.
+// In each of some fresh processes faster, by more than two runs of one Tile differ; of them the one
+// with the least gain. A process alone says little of what is bound by memory: one Tile against
+// itself differs by 10 %, with where the system put the pages of either side.
+std::optional<DuelResult> faster_always(const Tile &tile, double least_gain) {
+    constexpr int kProcesses = 3;
+    std::optional<DuelResult> least;
+    for (int i = 0; i < kProcesses; i++) {
+        const DuelResult d = confirmed(tile);
+        if (d.candidate_ms >= d.rival_ms || d.median_ratio >= least_gain) return std::nullopt;
+        if (!least || d.candidate_ms / d.rival_ms > least->candidate_ms / least->rival_ms)
+            least = d;
+    }
+    return least;
+}
+
+// The first finalist that holds.
 std::optional<Winner> winner_of(const TuneJob &job, const TunerResult &result) {
     constexpr double kLeastGain = 0.99;
     double start = 1;
@@ -160,9 +176,7 @@ std::optional<Winner> winner_of(const TuneJob &job, const TunerResult &result) {
         if (c.tile == job.start()) start = c.ratio;
     for (const Candidate &c : result.best) {
         if (c.tile == job.start() || c.ratio >= kLeastGain * start) continue;
-        const DuelResult d = confirmed(c.tile);
-        if (d.candidate_ms < kLeastGain * d.rival_ms && d.median_ratio < kLeastGain)
-            return Winner{c.tile, d};
+        if (const auto least = faster_always(c.tile, kLeastGain)) return Winner{c.tile, *least};
     }
     return std::nullopt;
 }
@@ -203,7 +217,7 @@ void report(const Options &o, const TuneJob &job, const TuneKey &key, const Tune
     }
     std::snprintf(
         text, sizeof text,
-        "%.3f times as fast in a fresh process (%.3f ms, start %.3f ms), %.2f of the peak", gain,
+        "%.3f times as fast in fresh processes (%.3f ms, start %.3f ms), %.2f of the peak", gain,
         winner->duel.candidate_ms, winner->duel.rival_ms, winner->duel.candidate_of_peak);
     std::cout << "  found " << tile_text(shipped) << ": " << text << "\n  kept in "
               << store.tuned_file().string() << '\n';

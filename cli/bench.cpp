@@ -32,6 +32,7 @@ struct Options {
     std::string html;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
+    int layers = 1;
     double min_time = 1;
     Remote remote;
     bool words = false, no_dense = false, json = false;
@@ -87,7 +88,8 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
             o.words ? KeepTest::kMaskWords : KeepTest::kCompiled,
             !o.no_dense,
             o.rounds,
-            o.min_time};
+            o.min_time,
+            o.layers};
 }
 
 void bench(const Options &o) {
@@ -101,6 +103,7 @@ void bench(const Options &o) {
     if (decode && reads_lists(pattern))
         throw usage("--phase decode: " + canonical(pattern) +
                     " reads lists, which are benched with --phase prefill --queries 1");
+    if (!decode && o.layers != 1) throw usage("--layers: only with --phase decode");
     if (decode && o.remote) throw usage("--phase decode: not with --target");
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, o.heads, "--heads");  // for its check
@@ -157,6 +160,9 @@ void add_bench(CLI::App &app) {
     add_shape_options(*command, *o);
     add_list_options(*command, o->lists);
     command->add_option("--phase", o->phase, "prefill, or decode: a step over caches")
+        ->capture_default_str();
+    command->add_option("--layers", o->layers, "decode: layers of the model, for tokens/s")
+        ->check(CLI::Range(1, 1 << 16))
         ->capture_default_str();
     command->add_option("--threads", o->threads, "threads to attend with")
         ->check(CLI::Range(1, LAC_MAX_THREADS))

@@ -19,6 +19,7 @@ struct BenchCase {
     bool dense;  // measure the dense kernel too
     int rounds;
     double min_seconds;  // of each kernel
+    int layers = 1;      // decode: of the model whose tokens are counted
 };
 
 // Of mean 0 and variance 1.

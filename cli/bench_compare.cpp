@@ -61,13 +61,14 @@ struct Comparison {
 void print(const std::vector<Comparison> &rows, bool as_json) {
     if (as_json) {
         ordered_json list = ordered_json::array();
-        for (const Comparison &c : rows)
+        for (const Comparison &c : rows) {
             list.push_back({{"name", c.name},
                             {"old_ms", c.old_ms},
                             {"new_ms", c.new_ms},
                             {"change", c.change()},
                             {"p", c.p},
                             {"verdict", c.verdict()}});
+        }
         std::cout << list.dump(2) << '\n';
         return;
     }

@@ -72,7 +72,7 @@ private:
         e.peak_gflops = gflops;
         e.workspace_bytes = decoder_->workspace_bytes();
         e.plan_microseconds = decoder_->plan_microseconds();
-        e.decode = {read_bytes(), gbps, decoder_->cache_bytes(), decoder_->state()};
+        e.decode = {read_bytes(), gbps, decoder_->cache_bytes(), decoder_->state(), case_.layers};
         return e;
     }
 

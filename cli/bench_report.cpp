@@ -151,7 +151,9 @@ Json route_json(const BenchRoute &route) {
 
 Json decode_json(const BenchEntry &e) {
     const BenchDecode &d = *e.decode;
-    return {{"gbps", e.gbps()},
+    return {{"layers", d.layers},
+            {"tokens_per_second", e.tokens_per_second()},
+            {"gbps", e.gbps()},
             {"peak_gbps", d.peak_gbps},
             {"read_bytes", d.read_bytes},
             {"cache_bytes", d.cache_bytes},
@@ -202,6 +204,10 @@ double BenchEntry::gflops() const {
     return per_pair * static_cast<double>(attended_pairs) / samples.percentile(0) / 1e6;
 }
 
+double BenchEntry::tokens_per_second() const {
+    const double tokens = static_cast<double>(size.batch) * size.q_tokens;
+    return 1e3 * tokens / (samples.percentile(0) * decode->layers);
+}
 double BenchEntry::gbps() const {
     return decode ? static_cast<double>(decode->read_bytes) / samples.percentile(0) / 1e6 : 0;
 }

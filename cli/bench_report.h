@@ -36,6 +36,7 @@ struct BenchDecode {
     double peak_gbps;   // of memory that holds so much
     size_t cache_bytes;
     lac_cache_state state;
+    int layers;  // of a model, for tokens_per_second
 };
 
 struct BenchEntry {
@@ -55,9 +56,10 @@ struct BenchEntry {
     std::optional<BenchDecode> decode;  // none: prefill
 
     double gflops() const;
-    double gbps() const;     // of decode
-    double ratio() const;    // of the peak; in decode, of the roof that binds
-    double speedup() const;  // over dense; 0: not measured
+    double gbps() const;               // of decode
+    double tokens_per_second() const;  // of decode: as if a token were the attention of its layers
+    double ratio() const;              // of the peak; in decode, of the roof that binds
+    double speedup() const;            // over dense; 0: not measured
 };
 
 std::string table_header(const std::string &pattern);

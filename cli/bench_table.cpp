@@ -86,7 +86,9 @@ std::string notes(const BenchEntry &e) {
         text += format("\n  reads %.2f MB", static_cast<double>(e.decode->read_bytes) / 1e6) +
                 format(" at %.1f", e.gbps()) + format(" of %.1f GB/s", e.decode->peak_gbps) + ", " +
                 std::to_string(e.decode->state.kept) + " keys kept" +
-                format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6);
+                format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6) +
+                "\n  attention of " + std::to_string(e.decode->layers) + " layers" +
+                format(": %.1f tokens/s", e.tokens_per_second());
     if (e.route) {
         text +=
             "\n  lac_route, " + route_name(e.route->method) + ": " + percentiles(e.route->samples);

@@ -1,4 +1,5 @@
 #include "cli/bundle.h"
+#include "cli/errors.h"
 #include "runtime/cpu.h"
 
 namespace lacuna {
@@ -54,7 +55,8 @@ std::string declarations(const BundleFunctions &functions) {
         for (const VariantFunctions &f : kernel) declare(f, types);
     std::string text = "extern \"C\" {\n";
     for (const auto &[symbol, type] : types)
-        text += "lacuna::Signature<lacuna::" + type + "> " + symbol + ";\n";
+        if (symbol.find(':') == std::string::npos && symbol != "nullptr")
+            text += "lacuna::Signature<lacuna::" + type + "> " + symbol + ";\n";
     return text + "}\n";
 }
 
@@ -88,10 +90,16 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
 BundleFunctions functions_of(const BundleRequest &request) {
     BundleFunctions all;
     for (const KernelSpec &k : request.kernels) {
+        if (request.platform.halide_arch == Halide::Target::Hexagon && !k.dtypes.fixed8())
+            throw unsupported("--target " + std::string(request.platform.clang_triple) + ": " +
+                              k.dtypes.name() +
+                              ", expected --dtype fixed8: HVX computes in integers");
         all.emplace_back();
         for (const Tier *t : request.tiers) {
             const Tier &code = code_of(request.platform, *t);
-            const Tiles tiles = request.tiles ? request.tiles(k, code) : Tiles{code.tile, code.few};
+            const Tier own = tier_of(k, code);
+            const bool tuned = request.tiles && !k.dtypes.fixed8();
+            const Tiles tiles = tuned ? request.tiles(k, code) : Tiles{own.tile, own.few};
             all.back().push_back(functions_of(request.name, k, request.platform, *t, tiles));
         }
     }
@@ -109,7 +117,7 @@ std::string table_source(const BundleRequest &request, const BundleFunctions &fu
                         pattern_initialiser(*k.pattern) + ";\n";
         variants += "static const lac_variant variants_" + id + "[] = {\n";
         for (size_t t = 0; t < request.tiers.size(); t++)
-            variants += variant_row(k, *request.tiers[t], functions[i][t], pattern);
+            variants += variant_row(k, tier_of(k, *request.tiers[t]), functions[i][t], pattern);
         variants += "};\n";
         kernels += "    {\"" + k.name() + "\", " + types_initialiser(k.dtypes) +
                    std::to_string(k.head_dim) + ", " + std::to_string(k.value_dim) + ", " +
@@ -117,7 +125,8 @@ std::string table_source(const BundleRequest &request, const BundleFunctions &fu
                    "},\n";
     }
     return "// The kernel table of bundle " + request.name +
-           ".\n#include \"runtime/bundle.h\"\n\n" + declarations(functions) + "\n" + variants +
+           ".\n#include \"runtime/bundle.h\"\n#include \"runtime/fixed8.h\"\n\n" +
+           declarations(functions) + "\n" + variants +
            "static const lac_kernel_entry kernels[] = {\n" + kernels + "};\n\n" +
            "extern \"C\" const lac_bundle " + request.name + "_kernels;\n" + "const lac_bundle " +
            request.name + "_kernels = {LAC_ABI_VERSION, \"" + request.name + "\", kernels, " +

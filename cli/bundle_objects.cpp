@@ -55,7 +55,7 @@ std::vector<Function> unique_functions(const BundleFunctions &functions) {
     for (const auto &kernel : functions)
         for (const VariantFunctions &variant : kernel)
             for (const Function *f : variant.all())
-                if (seen.insert(f->symbol).second) unique.push_back(*f);
+                if (f->compiled() && seen.insert(f->symbol).second) unique.push_back(*f);
     return unique;
 }
 

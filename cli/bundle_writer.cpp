@@ -27,7 +27,7 @@ ordered_json kernel_json(const BundleRequest &request, const KernelSpec &k,
                      {"pattern", k.pattern ? ordered_json(canonical(*k.pattern)) : nullptr},
                      {"tiers", ordered_json::array()}};
     for (size_t i = 0; i < variants.size(); i++) {
-        const Tier *t = request.tiers[i];
+        const Tier own = tier_of(k, *request.tiers[i]), *t = &own;
         const Format &f = t->format;
         const Tiles &tiles = variants[i].tiles;
         const int scores = tiles.tile.rows * (f.chunk + 1) * f.panel_keys;

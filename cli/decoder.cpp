@@ -28,9 +28,13 @@ Decoder::Decoder(const lac_pattern &pattern, const ProblemSize &size, int32_t th
 Decoder::Decoder(const lac_kernel &kernel, const lac_pattern &pattern, const ProblemSize &size,
                  int32_t threads) try
     : size_(size), pattern_(pattern), kernel_(kernel), threads_(threads) {
-    const lac_cache_options options{
-        sizeof(lac_cache_options), size.heads, size.kv_heads, size.k_tokens, size.q_tokens, 0,
-        nullptr};
+    const lac_cache_options options{sizeof(lac_cache_options),
+                                    size.heads,
+                                    size.kv_heads,
+                                    size.k_tokens,
+                                    size.q_tokens,
+                                    0,
+                                    nullptr};
     lac::check(lac_cache_bytes(&kernel_, &pattern_, &options, &cache_bytes_));
     for (int b = 0; b < size.batch; b++) {
         memory_.emplace_back(cache_bytes_);

@@ -11,6 +11,8 @@ struct Dtypes {
     lac_type q = LAC_F32;  // and of the output
     lac_type k = LAC_F32, v = LAC_F32;
 
+    // Integers throughout.
+    bool fixed8() const { return q == LAC_I8; }
     // As kernels are named: Q's type, then K's and V's where they are not Q's. "f32", "bf16",
     // "f32_kvf16", "f32_kf16", "f32_vbf16", "f32_kf16_vbf16"
     std::string name() const;

@@ -8,7 +8,8 @@
 namespace lacuna {
 
 inline void add_dtype_options(CLI::App &command, std::string &dtype, std::string &kv_dtype) {
-    command.add_option("--dtype", dtype, "element type of Q and the output: f32, f16 or bf16")
+    command
+        .add_option("--dtype", dtype, "element type of Q and the output: f32, f16, bf16 or fixed8")
         ->capture_default_str();
     command.add_option("--kv-dtype", kv_dtype,
                        "K's and V's, such as f16, or f16,bf16 for K and V (as --dtype)");

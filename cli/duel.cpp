@@ -27,16 +27,19 @@ std::vector<float> random_numbers(int64_t rows, int32_t features, lac_type type,
     return as_stored_rows(all, type, static_cast<size_t>(features));
 }
 
-// Long enough for items of a whole chunk and of the rest; queries that fill the tile and do not.
-ProblemSize checked_size(const TuneJob &job) {
+// Long enough for items of a whole chunk and of the rest; queries that fill the tile and do not. A
+// step runs the kernel for few rows where they are few: one query, with the job's groups of heads
+// and with a KV head for each. The heads are the job's: the pattern may tell them apart.
+std::vector<ProblemSize> checked_sizes(const TuneJob &job) {
     ProblemSize s = job.size;
     s.batch = 1;
-    s.kv_heads = 1;
-    s.heads = std::min(2, job.size.heads);
     s.k_tokens = std::min(s.k_tokens, 701);
-    s.q_tokens = job.decode ? std::min(s.k_tokens, 3) : s.k_tokens;
+    s.q_tokens = job.decode ? 1 : s.k_tokens;
     s.q_start = s.k_tokens - s.q_tokens;
-    return s;
+    if (!job.decode) return {s};
+    ProblemSize single = s;
+    single.kv_heads = s.heads;
+    return {s, single};
 }
 
 // One side of a duel, ready to be called.
@@ -121,8 +124,9 @@ BundleRequest TuneJob::request(const Tile &tile) const {
             {},          [tiles](const KernelSpec &, const Tier &) { return tiles; }};
 }
 
-std::string disagreement(const TuneJob &job, const lac_bundle &candidate) {
-    const ProblemSize s = checked_size(job);
+namespace {
+
+std::string disagreement(const TuneJob &job, const lac_bundle &candidate, const ProblemSize &s) {
     std::mt19937 generator(2);
     Tensors t{{{}, random_numbers(s.rows(), s.head_dim, s.dtypes.q, generator)},
               {{}, random_numbers(s.kv_rows(), s.head_dim, s.dtypes.k, generator)},
@@ -143,6 +147,15 @@ std::string disagreement(const TuneJob &job, const lac_bundle &candidate) {
     return a.holds() ? ""
                      : "NMSE " + std::to_string(a.nmse) + ", log-sum-exp " +
                            std::to_string(a.log_sum_exp_error);
+}
+
+}  // namespace
+
+std::string disagreement(const TuneJob &job, const lac_bundle &candidate) {
+    std::string found;
+    for (const ProblemSize &size : checked_sizes(job))
+        if (found.empty()) found = disagreement(job, candidate, size);
+    return found;
 }
 
 DuelResult duel(const TuneJob &job, const lac_bundle &candidate, const lac_bundle &rival,

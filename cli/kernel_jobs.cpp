@@ -8,6 +8,7 @@
 #include "cli/errors.h"
 #include "cli/pattern_option.h"
 #include "cli/process.h"
+#include "generators/fixed8.h"
 #include "schedules/tile_text.h"
 
 namespace lacuna {
@@ -76,10 +77,16 @@ public:
         params["head_dim"] = size;
         return make(generator, types + "_d" + size, generator, std::move(params));
     }
-    Function of_value(const char *generator, const std::string &types, Params params) const {
+    Function of_value(const char *name, const std::string &types, Params params,
+                      const char *generator = nullptr) const {
         const std::string size = std::to_string(kernel_.value_dim);
         params["value_dim"] = size;
-        return make(generator, types + "_d" + size, generator, std::move(params));
+        return make(name, types + "_d" + size, generator ? generator : name, std::move(params));
+    }
+    Function of_fixed8(const char *name, const char *generator, Params params = {}) const {
+        params["head_dim"] = std::to_string(kernel_.head_dim);
+        params["value_dim"] = std::to_string(kernel_.value_dim);
+        return make(name, kernel_.types(), generator, std::move(params));
     }
     // Of K and V: they are named as in a kernel whose Q is of K's type.
     Function of_both(const std::string &name, const char *generator, Params params = {}) const {
@@ -134,7 +141,39 @@ Params packing_params(lac_type from, lac_type to) {
     return {{"source.type", halide_type_name(from)}, {"stored", halide_type_name(to)}};
 }
 
+VariantFunctions fixed8_functions(const Functions &f, const Tier &code, const Tiles &tiles) {
+    const auto own = [&](const char *symbol) { return Function{symbol, "", {}, &code}; };
+    const Function keys = own("lacuna::pack_fixed8_keys");
+    const Function values = own("lacuna::pack_fixed8_values");
+    const std::string few = std::to_string(kFixed8Few.rows);
+    return {tiles,
+            own("nullptr"),
+            keys,
+            values,
+            keys,
+            values,
+            f.of_fixed8("partial", "fixed8_partial"),
+            f.of_fixed8("partial_few", "fixed8_partial", {{"rows", few}}),
+            f.of_value("fold", "fixed8", {}, "fixed8_fold"),
+            f.of_value("merge", "fixed8", {}, "fixed8_merge"),
+            {},
+            {},
+            {},
+            {},
+            {},
+            {}};
+}
+
 }  // namespace
+
+Tier tier_of(const KernelSpec &kernel, const Tier &tier) {
+    Tier own = tier;
+    if (!kernel.dtypes.fixed8()) return own;
+    own.format = kFixed8Format;
+    own.tile = kFixed8Tile;
+    own.few = kFixed8Few;
+    return own;
+}
 
 const Tier &code_of(const Platform &platform, const Tier &tier) {
     return tier.shares ? *find_tier(platform, tier.shares) : tier;
@@ -143,6 +182,7 @@ const Tier &code_of(const Platform &platform, const Tier &tier) {
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier, const Tiles &tiles) {
     const Functions f(prefix, kernel, platform, code_of(platform, tier), tiles);
+    if (kernel.dtypes.fixed8()) return fixed8_functions(f, code_of(platform, tier), tiles);
     const auto [q, k, v] = kernel.dtypes;
     const std::string rows = std::to_string(code_of(platform, tier).few.rows);
     VariantFunctions all{tiles,

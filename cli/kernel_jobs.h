@@ -18,6 +18,7 @@ struct Function {
     std::string generator;
     std::map<std::string, std::string> params;
     const Tier *tier;
+    bool compiled() const { return !generator.empty(); }  // else the runtime's own
 };
 
 // What a kernel is cut into on a tier, and where that comes from.
@@ -43,6 +44,9 @@ const Tier &code_of(const Platform &platform, const Tier &tier);
 // `tiles` are those of code_of(tier).
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier, const Tiles &tiles);
+
+// The tier that a kernel's format and tile come from: of fixed8 the same on all targets.
+Tier tier_of(const KernelSpec &kernel, const Tier &tier);
 
 // Compiles what the cache does not hold, in parallel; `done` is told of each function.
 // Returns symbol -> object in the cache.

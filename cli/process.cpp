@@ -27,7 +27,8 @@ struct Child {
     std::string name, output;
 };
 
-// Forks; the child dies with this process. In the child stdout and stderr go to the pipe, and `run` decides the exit code.
+// Forks; the child dies with this process. In the child stdout and stderr go to the pipe, and `run`
+// decides the exit code.
 Child spawn(const std::string &name, const std::function<int()> &run) {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) throw bad_input(std::string("pipe: ") + strerror(errno));

@@ -82,7 +82,7 @@ KernelSpec make_kernel(const Dtypes &dtypes, int head_dim, int value_dim,
             throw bad_input(where + ": head size " + std::to_string(d) + ", expected 1 to " +
                             std::to_string(kMaxHeadDim));
     // What cannot be compiled in is served by mask words, at the same speed.
-    const bool compiled = pattern && compiles(*pattern);
+    const bool compiled = pattern && compiles(*pattern) && !dtypes.fixed8();
     return {dtypes, head_dim, value_dim, compiled ? pattern : std::nullopt};
 }
 

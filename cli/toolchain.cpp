@@ -77,6 +77,7 @@ std::vector<std::string> compile_options(const Platform &platform) {
     if (windows) options.emplace_back("-mno-incremental-linker-compatible");  // no dates
     if (!windows && platform.halide_arch != Halide::Target::WebAssembly)
         options.emplace_back("-fPIC");
+    if (platform.halide_arch == Halide::Target::Hexagon) options.emplace_back("-mv66");
     // Else atomic additions become calls into the compiler's library.
     if (platform.clang_triple == std::string("aarch64-unknown-linux-gnu"))
         options.emplace_back("-mno-outline-atomics");

@@ -100,6 +100,7 @@ Elements TileAttention::rows_in(const lac_tensor &t, int32_t *extent) {
 }
 
 void TileAttention::pack_queries() {
+    if (is_fixed8(v_.type)) return pack_fixed8_queries();
     int32_t extent = 0;
     const Elements rows = rows_in(call_.q, &extent);
     View<1> source(rows, Dim{extent, 1});
@@ -108,6 +109,26 @@ void TileAttention::pack_queries() {
     View<1> nonfinite(s_.nonfinite, Dim{1, 1});
     View<1> factor(keys_.query_factors ? keys_.query_factors : s_.ones, Dim{v_.head_dim, 1});
     v_.pack_queries(&source, &offsets, tile_.rows, call_.query_scale, &factor, &packed, &nonfinite);
+}
+
+// The scale of a row of integers takes the place of a slope.
+void TileAttention::pack_fixed8_queries() {
+    const lac_tensor &k = call_.k;
+    const int64_t by_head = k.scale_head_stride ? k.scale_head_stride : 1;
+    const int64_t by_batch = k.scale_batch_stride ? k.scale_batch_stride : k.heads;
+    const float head_scale =
+        call_.query_scale * k.scales[head_.sequence * by_batch + head_.kv_head * by_head];
+    TileRowCursor row = first_row();
+    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
+        const int32_t token = row.position() - layout_.q_start, head = query_head(row);
+        const float scale = *scale_at(call_.q, head_.sequence, head, token) * head_scale;
+        const auto *from = reinterpret_cast<const int8_t *>(address(call_.q, row));
+        float *const to = s_.queries + int64_t{r} * v_.head_dim;
+        pack_fixed8_row(from, v_.head_dim, scale < 0, reinterpret_cast<int8_t *>(to));
+        const int32_t word = row_scale(scale < 0 ? -scale : scale);
+        __builtin_memcpy(s_.slopes + r, &word, sizeof word);
+    }
+    *s_.nonfinite = 0;
 }
 
 void TileAttention::fold(float *to, int32_t *index, int32_t count) {

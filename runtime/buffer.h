@@ -53,6 +53,7 @@ inline HalideType halide_type(lac_type type) {
     if (type == LAC_F16) return {2, 16, 1};
     if (type == LAC_BF16) return {4, 16, 1};
     if (type == LAC_I8) return {0, 8, 1};
+    if (type == LAC_I16) return {0, 16, 1};
     return HalideTypeOf<float>::value;
 }
 

@@ -120,6 +120,7 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     shape.lists = &no_lists;
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
     if (const lac_status s = validate_factors(*options, *kernel->variant); s != LAC_OK) return s;
+    if (is_fixed8(kernel->variant->type)) return LAC_BAD_TYPE;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);
     *cache = {};

@@ -14,6 +14,8 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/cpu.cpp
     runtime/describe.cpp
     runtime/find.cpp
+    runtime/fixed8.cpp
+    runtime/hexagon.cpp
     runtime/items.cpp
     runtime/lists.cpp
     runtime/os_posix.cpp

@@ -1,7 +1,8 @@
 #include "runtime/elements.h"
 
 extern "C" size_t lac_type_bytes(lac_type type) {
-    if (type != LAC_F32 && type != LAC_F16 && type != LAC_BF16 && type != LAC_I8) return 0;
+    if (type != LAC_F32 && type != LAC_F16 && type != LAC_BF16 && type != LAC_I8 && type != LAC_I16)
+        return 0;
     return static_cast<size_t>(lacuna::type_bytes(type));
 }
 
@@ -19,7 +20,8 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_BAD_LENGTH:
             return "a sequence length or start lies outside its tensor or the sequence";
         case LAC_BAD_SCALE:
-            return "scale, softcap, a sink or a slope is not finite, softcap is negative, or a factor "
+            return "scale, softcap, a sink or a slope is not finite, softcap is negative, or a "
+                   "factor "
                    "of keys is not a normal number above 0";
         case LAC_BAD_ALIGNMENT:
             return "memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element";

@@ -64,6 +64,7 @@ private:
     void begin_with_sink(int32_t r, float logit) const;
     Elements rows_in(const lac_tensor &t, int32_t *extent);
     void pack_queries();
+    void pack_fixed8_queries();
     void fold(float *to, int32_t *index, int32_t count);
     void fold_into_spare();
     void merge();

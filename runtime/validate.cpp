@@ -2,6 +2,7 @@
 
 #include "patterns/parse.h"
 #include "runtime/elements.h"
+#include "runtime/fixed8.h"
 #include "runtime/lists.h"
 
 namespace lacuna {
@@ -160,6 +161,8 @@ lac_status read_args(const lac_args *args, const lac_plan &plan, Call *call) {
     call->sink_logits = a.sink_logits;
     call->alibi_slopes = a.alibi_slopes;
     if (!is_finite(call->query_scale) || !is_finite(call->softcap)) return LAC_BAD_SCALE;
+    if (is_fixed8(plan.variant->type) && (a.softcap != 0 || a.sink_logits || a.alibi_slopes))
+        return LAC_BAD_ARGUMENT;
     call->log_sum_exp = a.log_sum_exp;
     call->threads = a.threads < 1 ? 1 : a.threads;
     if (a.threads < 0 || a.threads > LAC_MAX_THREADS) return LAC_TOO_MANY_THREADS;
@@ -257,7 +260,8 @@ lac_status validate_step(const lac_plan &plan, const lac_tensor *q, const lac_te
     const Extents rows{plan.heads, plan.q_tokens, variant.head_dim};
     const Extents outputs{plan.heads, plan.q_tokens, variant.value_dim};
     if (lac_status s = validate_tensor(q, variant.type, plan.batch, rows); s != LAC_OK) return s;
-    if (lac_status s = validate_tensor(out, variant.type, plan.batch, outputs); s != LAC_OK)
+    if (lac_status s = validate_tensor(out, output_type(variant.type), plan.batch, outputs);
+        s != LAC_OK)
         return s;
     *call = {};
     call->plan = &plan;

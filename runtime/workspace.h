@@ -1,6 +1,7 @@
 // What a call's workspace holds: the packed heads in flight, counters, and scratch per thread.
 #pragma once
 #include "runtime/carver.h"
+#include "runtime/fixed8.h"
 #include "runtime/plan.h"
 
 namespace lacuna {
@@ -22,6 +23,7 @@ struct PackedStore {
 };
 // Elements of a key in a panel: integers come in pairs of features.
 inline int32_t key_elements(const lac_variant &v) {
+    if (is_fixed8(v.type)) return (v.head_dim + 3) / 4 * 4;
     return v.key_type == LAC_I8 ? v.head_dim + v.head_dim % 2 : v.head_dim;
 }
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);

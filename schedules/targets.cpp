@@ -1,5 +1,6 @@
 #include "schedules/targets.h"
 
+#include "generators/fixed8.h"
 #include "runtime/cpu.h"
 
 namespace lacuna {
@@ -125,6 +126,30 @@ const std::vector<Tier> kWasmTiers = {{"simd128",
                                        {2, 1, 1, 1, 1, 1},
                                        {1, 1, 1, 1, 1, 1}}};
 
+// fixed8 alone (generators/fixed8.h has its format and tile). There is no way to ask a DSP what it
+// has: one tier a bundle, and newer DSPs run older code.
+const std::vector<Tier> kHexagonTiers = {
+    {"hvx66",
+     {Target::HVX, Target::HVX_v66},
+     0,
+     nullptr,
+     &kGenericSchedule,
+     kFixed8Format,
+     kFixed8Tile,
+     kFixed8Few,
+     kFixed8Tile},
+    {"hvx68",
+     {Target::HVX, Target::HVX_v68},
+     0,
+     nullptr,
+     &kGenericSchedule,
+     kFixed8Format,
+     kFixed8Tile,
+     kFixed8Few,
+     kFixed8Tile,
+     true},
+};
+
 constexpr const char *kNative = "natively", *kEmulated = "under an emulator",
                      *kNotRun = "compiled, not run";
 
@@ -153,6 +178,10 @@ const std::vector<Platform> kPlatforms = {
      "armv7a-linux-androideabi, armv7-linux-androideabi", &kArm32Tiers},
     {"riscv64", "linux", Target::RISCV, 64, Target::Linux, "riscv64-unknown-linux-gnu", "gnu",
      kNotRun, "riscv64-linux-gnu, riscv64-unknown-linux-gnu", &kRiscvTiers},
+    {"hexagon", "none", Target::Hexagon, 32, Target::NoOS, "hexagon-unknown-none-elf", "gnu",
+     kEmulated, "hexagon-unknown-none-elf", &kHexagonTiers},
+    {"hexagon", "qurt", Target::Hexagon, 32, Target::QuRT, "hexagon-unknown-none-elf", "gnu",
+     kNotRun, "hexagon-unknown-qurt-elf", &kHexagonTiers},
     {"wasm32", "emscripten", Target::WebAssembly, 32, Target::WebAssemblyRuntime,
      "wasm32-unknown-emscripten", "gnu", kNotRun, "wasm32-unknown-emscripten", &kWasmTiers},
 };

@@ -24,7 +24,7 @@ constexpr int padded_features(int value_dim, const Format &f) {
     return (value_dim + f.plane - 1) / f.plane * f.plane;
 }
 constexpr int partial_row(int value_dim, const Format &f) {
-    return padded_features(value_dim, f) + kStats;
+    return padded_features(value_dim, f) + (f.lanes > kStats ? f.lanes : kStats);
 }
 
 // Partial results that one fold or merge call takes at most.

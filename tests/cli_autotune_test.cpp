@@ -69,8 +69,9 @@ TEST_F(CliAutotune, LogsEachTrialOnceAndGoesOn) {
 }
 
 TEST_F(CliAutotune, AnInterruptKeepsAllAndSaysHowToGoOn) {
-    const std::string command = "cd " + folder.string() + " && timeout --preserve-status -s INT 4 " +
-                                LACUNA_TOOL + " " + kTune + ">out 2>err";
+    const std::string command = "cd " + folder.string() +
+                                " && timeout --preserve-status -s INT 4 " + LACUNA_TOOL + " " +
+                                kTune + ">out 2>err";
     const int status = std::system(command.c_str());
     EXPECT_EQ(WEXITSTATUS(status), kFinding);
     std::ifstream err(at("err"));

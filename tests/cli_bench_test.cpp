@@ -133,7 +133,7 @@ TEST_F(Cli, RunViaCacheGivesTheSameFiles) {
 }
 
 TEST_F(Cli, BenchDecodes) {
-    const std::string decode = std::string(kBench) + "--phase decode --batch 2 ";
+    const std::string decode = std::string(kBench) + "--phase decode --batch 2 --layers 3 ";
     const json e = parsed(decode + "--json")["benchmarks"][1];
     EXPECT_EQ(e["name"].get<std::string>().rfind("decode/window:8/tokens:48/", 0), 0U);
     EXPECT_EQ(e["phase"], "decode");
@@ -144,9 +144,12 @@ TEST_F(Cli, BenchDecodes) {
     EXPECT_GT(e["cache_bytes"], e["read_bytes"]);
     EXPECT_NEAR(e["gbps"], e["read_bytes"].get<double>() / e["min_ms"].get<double>() / 1e6, 1e-3);
     EXPECT_GT(e["peak_gbps"], 0);
+    EXPECT_NEAR(e["tokens_per_second"].get<double>() * e["min_ms"].get<double>(), 2e3 / 3, 1e-2);
     const Ended text = call(decode + "--no-dense --threads 2");
     EXPECT_EQ(text.code, 0) << text.err;
     EXPECT_NE(text.out.find(" GB/s, 8 keys kept, cache "), text.out.npos) << text.out;
+    EXPECT_NE(text.out.find("attention of 3 layers: "), text.out.npos) << text.out;
+    EXPECT_EQ(call(std::string(kBench) + "--layers 3").code, kUsage);
 }
 
 TEST_F(Cli, BenchComparesTwoFiles) {

@@ -34,8 +34,8 @@ TEST(RunEach, OneThatFailsLeavesTheOthersAlone) {
 
 TEST(RunEach, EndsWhatTakesTooLong) {
     const auto start = std::chrono::steady_clock::now();
-    const auto finished = run_each({{"slow", [] { ::sleep(20); }}, {"fast", [] {}}}, 2,
-                                   {0.3, kLoose.bytes}, never);
+    const auto finished =
+        run_each({{"slow", [] { ::sleep(20); }}, {"fast", [] {}}}, 2, {0.3, kLoose.bytes}, never);
     EXPECT_EQ(finished[0].exit_code, kTimedOut);
     EXPECT_EQ(finished[1].exit_code, 0);
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));

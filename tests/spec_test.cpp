@@ -52,7 +52,7 @@ TEST(Spec, RefusesOtherTypesByNameAndPlace) {
         return std::string();
     };
     EXPECT_EQ(refusal(R"("dtype": "f64")"),
-              "s.json: kernels[0].dtype: dtype 'f64', expected f32, f16 or bf16");
+              "s.json: kernels[0].dtype: dtype 'f64', expected f32, f16, bf16 or fixed8");
     EXPECT_EQ(
         refusal(R"("kv_dtype": "f16,int4")"),
         "s.json: kernels[0].kv_dtype: dtype 'int4' in 'f16,int4', expected f32, f16, bf16 or int8");

@@ -63,8 +63,19 @@ const char *lac_status_message(lac_status status);
 /* Element types: IEEE binary32 and binary16, bfloat16, the upper half of a binary32, and, of K and
  * V alone, integers of 8 bits with a scale per key and KV head. Numbers are added in f32 whatever
  * they are stored as; scores of 8-bit keys are sums of integer products, Q being rounded to 15
- * bits. */
-typedef enum lac_type { LAC_F32 = 1, LAC_F16 = 2, LAC_BF16 = 3, LAC_I8 = 4 } lac_type;
+ * bits.
+ *
+ * fixed8, of Q, K and V all LAC_I8, is attention in integers throughout, with the same bits on
+ * every target. Its output is LAC_I16: x stands for x/128 of V's scale. Q has a scale a row; K and
+ * V have one a KV head: there `scales` is of [batch, kv_heads]. No softcap, sinks, ALiBi or cache.
+ */
+typedef enum lac_type {
+    LAC_F32 = 1,
+    LAC_F16 = 2,
+    LAC_BF16 = 3,
+    LAC_I8 = 4,
+    LAC_I16 = 5 /* output of fixed8 */
+} lac_type;
 
 size_t lac_type_bytes(lac_type type); /* of an element; 0 for what is no type */
 

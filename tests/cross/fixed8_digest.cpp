@@ -1,0 +1,150 @@
+// A digest of what fixed8 gives in a few calls: one line a case, the same text on every target.
+// Needs no libc beyond what a target's start file has, so that it runs on a bare Hexagon too.
+#include "tests/cross/fixed8_digest.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lac_fixed8.h"
+
+namespace {
+
+struct Case {
+    const char *pattern;
+    int32_t batch, heads, kv_heads, q_tokens, k_tokens, head_dim;
+    float scale;  // 0: 1/sqrt(head_dim)
+};
+constexpr Case kCases[] = {
+    {"dense", 1, 1, 1, 32, 192, 64, 0},
+    {"dense", 1, 2, 1, 3, 700, 64, 0},
+    {"dense", 1, 1, 1, 1, 5000, 64, 0},
+    {"dense", 2, 2, 2, 37, 37, 20, 0},
+    {"bidi/dense", 1, 1, 1, 19, 41, 20, 0},
+    {"window:64", 1, 4, 2, 150, 150, 64, 0},
+    {"window:40+every:7+sink:4", 1, 2, 2, 131, 131, 64, 0},
+    {"dilated:9,4+block:12", 1, 2, 1, 120, 120, 20, 0},
+    {"bidi/strided:6+window:8", 1, 1, 1, 90, 90, 64, 0},
+    {"bidi/local:19,7+global:3", 1, 1, 1, 77, 77, 20, 0},
+    {"mask:blocks,32", 1, 2, 1, 100, 100, 64, 0},
+    {"dense", 1, 1, 1, 40, 40, 64, 0.000001f},
+    {"dense", 1, 1, 1, 40, 40, 64, -3.0f},
+    {"dense", 1, 1, 1, 40, 40, 64, 3000.0f},
+    {"dense", 1, 1, 1, 15, 700, 64, 30000.0f},  // references past their range
+};
+constexpr int32_t kMostElements = 1 << 19, kMostRows = 1 << 13;
+
+alignas(64) int8_t q[kMostElements], k[kMostElements], v[kMostElements];
+alignas(64) int16_t out[kMostElements];
+float row_scales[kMostRows], head_scales[8], log_sum_exp[kMostRows];
+alignas(64) unsigned char plan_memory[1 << 20], workspace[6 << 20];
+
+// About normal: the sum of four bytes, of standard deviation 28.
+uint32_t state;
+int32_t byte() {
+    state = state * 1664525u + 1013904223u;
+    return static_cast<int32_t>(state >> 24);
+}
+void fill(int8_t *x, int32_t count) {
+    for (int32_t i = 0; i < count; i++) {
+        const int32_t sum = (byte() + byte() + byte() + byte() - 510) * 28 / 148;
+        x[i] = static_cast<int8_t>(sum < -127 ? -127 : sum > 127 ? 127 : sum);
+    }
+}
+
+lac_tensor tensor(void *data, lac_type type, const Case &c, int32_t heads, int32_t tokens,
+                  const float *scales) {
+    const int64_t bytes = type == LAC_I16 ? 2 : 1, row = c.head_dim * bytes;
+    return {sizeof(lac_tensor),   type,         data, c.batch, heads, tokens, c.head_dim,
+            row * tokens * heads, row * tokens, row,  scales,  0,     0};
+}
+
+uint32_t hash(uint32_t h, const void *data, size_t bytes) {
+    const auto *x = static_cast<const unsigned char *>(data);
+    for (size_t i = 0; i < bytes; i++) h = (h ^ x[i]) * 16777619u;
+    return h;
+}
+
+void say_number(uint32_t x, uint32_t base) {
+    char text[12];
+    int at = 11;
+    text[at] = 0;
+    do text[--at] = "0123456789abcdef"[x % base];
+    while (x /= base);
+    say(text + at);
+}
+
+lac_status attend(const Case &c, uint32_t *digest, uint32_t *packets) {
+    lac_pattern pattern;
+    lac_status s = lac_pattern_parse(c.pattern, &pattern, nullptr);
+    if (s != LAC_OK) return s;
+    lac_request request = {sizeof(lac_request), LAC_I8, c.head_dim, 0, nullptr, LAC_I8, LAC_I8};
+    lac_kernel kernel;
+    if ((s = lac_kernel_find(&lac_fixed8_kernels, &request, &kernel)) != LAC_OK) return s;
+    lac_shape shape = {};
+    shape.size = sizeof shape;
+    shape.batch = c.batch, shape.heads = c.heads, shape.kv_heads = c.kv_heads;
+    shape.q_tokens = c.q_tokens, shape.k_tokens = c.k_tokens;
+    // Block rows of 0, 0 1, 0 2, 1 3.
+    const int64_t starts[] = {0, 1, 3, 5, 7};
+    const int32_t blocks[] = {0, 0, 1, 0, 2, 1, 3};
+    lac_lists lists = {};
+    lists.size = sizeof lists;
+    lists.batch = lists.heads = 1, lists.rows = 4, lists.index_count = 7;
+    lists.starts = starts, lists.indices = blocks;
+    if (c.pattern[0] == 'm') {
+        if ((s = lac_lists_check(&pattern, &shape, &lists, nullptr)) != LAC_OK) return s;
+        shape.lists = &lists;
+    }
+    const lac_plan *plan = nullptr;
+    s = lac_plan_init(&kernel, &pattern, &shape, plan_memory, sizeof plan_memory, &plan);
+    if (s != LAC_OK) return s;
+
+    state = 12345;
+    fill(q, c.batch * c.heads * c.q_tokens * c.head_dim);
+    fill(k, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
+    fill(v, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
+    // One product: a compiler may fuse it with a sum, and inputs would differ.
+    for (float &x : row_scales) x = 0.0001f * static_cast<float>(300 + byte());
+    for (float &x : head_scales) x = 0.0001f * static_cast<float>(300 + byte());
+    const int32_t rows = c.batch * c.heads * c.q_tokens;
+    for (int32_t i = 0; i < rows * c.head_dim; i++) out[i] = -1;
+    const lac_tensor tq = tensor(q, LAC_I8, c, c.heads, c.q_tokens, row_scales);
+    const lac_tensor tk = tensor(k, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales);
+    const lac_tensor tv = tensor(v, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales);
+    const lac_tensor to = tensor(out, LAC_I16, c, c.heads, c.q_tokens, nullptr);
+    lac_args args = {};
+    args.size = sizeof args;
+    args.scale = c.scale;
+    args.log_sum_exp = log_sum_exp;
+    const uint32_t before = packets_so_far();
+    s = lac_attention(&kernel, plan, &tq, &tk, &tv, &to, &args, workspace, sizeof workspace);
+    *packets = packets_so_far() - before;
+    *digest = hash(2166136261u, out, sizeof(int16_t) * static_cast<size_t>(rows * c.head_dim));
+    *digest = hash(*digest, log_sum_exp, sizeof(float) * static_cast<size_t>(rows));
+    return s;
+}
+
+}  // namespace
+
+int digest() {
+    int failures = 0;
+    for (const Case &c : kCases) {
+        uint32_t bits = 0, packets = 0;
+        const lac_status s = attend(c, &bits, &packets);
+        say("case ");
+        say(c.pattern);
+        const int32_t sizes[] = {c.q_tokens, c.k_tokens, c.head_dim};
+        for (const int32_t n : sizes) say(" "), say_number(static_cast<uint32_t>(n), 10);
+        if (s == LAC_OK) {
+            say(": ");
+            say_number(bits, 16);
+        } else {
+            say(": failed: ");
+            say(lac_status_message(s));
+            failures++;
+        }
+        say("\n");
+        if (packets) say("packets "), say_number(packets, 10), say("\n");
+    }
+    return failures;
+}

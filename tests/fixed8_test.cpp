@@ -1,0 +1,195 @@
+// fixed8 against the float64 oracle on normal data, and the bits that it promises.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+
+#include "lac_fixed8.h"
+#include "lacuna/lacuna.hpp"
+#include "tests/oracle.h"
+
+namespace lacuna {
+namespace {
+
+struct Size {
+    const char *pattern;
+    int batch, heads, kv_heads, q_tokens, k_tokens, head_dim;
+};
+
+// [batch, heads, tokens, features] as numbers, as integers, and a scale per `shared` rows.
+struct Rows {
+    std::vector<float> numbers, scales;
+    std::vector<int8_t> units;
+    Rows(int rows, int features, int shared, unsigned seed)
+        : numbers(static_cast<size_t>(rows) * features), scales(rows / shared) {
+        std::mt19937 random(seed);
+        std::normal_distribution<float> normal;
+        for (float &x : numbers) x = normal(random);
+        const size_t many = static_cast<size_t>(shared) * features;
+        for (size_t s = 0; s < scales.size(); s++) {
+            float most = 0;
+            for (size_t i = 0; i < many; i++)
+                most = std::max(most, std::abs(numbers[s * many + i]));
+            scales[s] = most / 127;
+            for (size_t i = 0; i < many; i++)
+                units.push_back(
+                    static_cast<int8_t>(std::lround(numbers[s * many + i] / scales[s])));
+        }
+    }
+};
+
+template <class T>
+lac_tensor view(std::vector<T> &data, lac_type type, const Size &s, int heads, int tokens,
+                const float *scales) {
+    const int64_t row = static_cast<int64_t>(sizeof(T)) * s.head_dim;
+    return {sizeof(lac_tensor),   type,         data.data(), s.batch, heads, tokens, s.head_dim,
+            row * tokens * heads, row * tokens, row,         scales,  0,     0};
+}
+
+struct Fixed8 {
+    Size size;
+    Rows q, k, v;
+    std::vector<int16_t> out;
+    std::vector<float> log_sum_exp;
+    lac_pattern pattern{};
+    lac_shape shape{};
+    lac_args args{};
+
+    explicit Fixed8(const Size &s)
+        : size(s),
+          q(s.batch * s.heads * s.q_tokens, s.head_dim, 1, 1),
+          k(s.batch * s.kv_heads * s.k_tokens, s.head_dim, s.k_tokens, 2),
+          v(s.batch * s.kv_heads * s.k_tokens, s.head_dim, s.k_tokens, 3),
+          out(q.numbers.size(), -1),
+          log_sum_exp(q.scales.size()) {
+        EXPECT_EQ(lac_pattern_parse(s.pattern, &pattern, nullptr), LAC_OK);
+        shape.size = sizeof shape;
+        shape.batch = s.batch, shape.heads = s.heads, shape.kv_heads = s.kv_heads;
+        shape.q_tokens = s.q_tokens, shape.k_tokens = s.k_tokens;
+        args.size = sizeof args;
+        args.log_sum_exp = log_sum_exp.data();
+    }
+    lac_status attend() {
+        const lac_request request{sizeof request, LAC_I8, size.head_dim, 0,
+                                  nullptr,        LAC_I8, LAC_I8};
+        lac_kernel kernel;
+        if (lac_status e = lac_kernel_find(&lac_fixed8_kernels, &request, &kernel)) return e;
+        size_t bytes = 0;
+        if (lac_status e = lac_plan_bytes(&kernel, &pattern, &shape, &bytes)) return e;
+        std::vector<Line> memory(bytes / sizeof(Line) + 1);
+        const lac_plan *plan = nullptr;
+        const size_t room = memory.size() * sizeof(Line);
+        if (lac_status e = lac_plan_init(&kernel, &pattern, &shape, memory.data(), room, &plan))
+            return e;
+        bytes = lac_workspace_bytes(plan, 1);
+        std::vector<Line> workspace(bytes / sizeof(Line) + 1);
+        const lac_tensor tq =
+            view(q.units, LAC_I8, size, size.heads, size.q_tokens, q.scales.data());
+        const lac_tensor tk =
+            view(k.units, LAC_I8, size, size.kv_heads, size.k_tokens, k.scales.data());
+        const lac_tensor tv =
+            view(v.units, LAC_I8, size, size.kv_heads, size.k_tokens, v.scales.data());
+        const lac_tensor to = view(out, LAC_I16, size, size.heads, size.q_tokens, nullptr);
+        return lac_attention(&kernel, plan, &tq, &tk, &tv, &to, &args, workspace.data(),
+                             workspace.size() * sizeof(Line));
+    }
+
+private:
+    struct alignas(LAC_MEMORY_ALIGNMENT) Line {
+        unsigned char bytes[LAC_MEMORY_ALIGNMENT];
+    };
+};
+
+class OnNormalData : public testing::TestWithParam<Size> {};
+
+TEST_P(OnNormalData, AgreesWithTheOracle) {
+    const Size &s = GetParam();
+    Fixed8 run(s);
+    ASSERT_EQ(run.attend(), LAC_OK);
+    std::vector<double> want, got;
+    double farthest = 0;
+    for (int h = 0; h < s.batch * s.heads; h++) {
+        const int head = h % s.heads, kv = h / s.heads * s.kv_heads + head / (s.heads / s.kv_heads);
+        const OracleInput in{&run.pattern,
+                             &run.shape,
+                             h / s.heads,
+                             head,
+                             s.q_tokens,
+                             s.k_tokens,
+                             s.k_tokens - s.q_tokens,
+                             s.head_dim,
+                             s.head_dim,
+                             1 / std::sqrt(static_cast<double>(s.head_dim))};
+        const size_t row = static_cast<size_t>(h) * s.q_tokens, d = s.head_dim;
+        const size_t key = static_cast<size_t>(kv) * s.k_tokens;
+        const OracleOutput o =
+            oracle(in, &run.q.numbers[row * d], &run.k.numbers[key * d], &run.v.numbers[key * d]);
+        for (size_t i = 0; i < o.out.size(); i++) {
+            want.push_back(o.out[i]);
+            got.push_back(run.out[row * d + i] / 128.0 * run.v.scales[kv]);
+        }
+        for (size_t i = 0; i < o.log_sum_exp.size(); i++)
+            farthest = std::max(farthest, std::abs(o.log_sum_exp[i] - run.log_sum_exp[row + i]));
+    }
+    RecordProperty("nmse", std::to_string(nmse(want, got)));
+    std::printf("nmse %.2e, log-sum-exp %.4f\n", nmse(want, got), farthest);
+    EXPECT_LE(nmse(want, got), 1e-3);
+    EXPECT_LE(farthest, 0.1);  // of scores whose 8-bit factors move by 1 %
+}
+
+INSTANTIATE_TEST_SUITE_P(Patterns, OnNormalData,
+                         testing::Values(Size{"dense", 1, 1, 1, 32, 192, 64},
+                                         Size{"dense", 1, 1, 1, 1, 1, 64},
+                                         Size{"dense", 1, 2, 1, 3, 2048, 64},
+                                         Size{"dense", 1, 1, 1, 2, 20000, 64},
+                                         Size{"bidi/dense", 2, 2, 2, 19, 41, 20},
+                                         Size{"window:64", 1, 4, 2, 150, 150, 64},
+                                         Size{"window:40+every:7+sink:4", 1, 2, 2, 131, 300, 64},
+                                         Size{"dilated:9,4+block:12", 1, 2, 1, 120, 120, 20},
+                                         Size{"bidi/strided:6+window:8", 1, 1, 1, 90, 90, 64},
+                                         Size{"bidi/local:19,7+global:3", 1, 1, 1, 77, 77, 20}));
+
+// Equal scores weigh the same: the mean of V, at a length past which sums of weights are halved.
+TEST(Fixed8Sums, StayInRangeOverManyKeys) {
+    Fixed8 run({"dense", 1, 1, 1, 1, 200000, 20});
+    std::fill(run.q.units.begin(), run.q.units.end(), int8_t{0});
+    for (size_t i = 0; i < run.v.units.size(); i++) run.v.units[i] = i % 20 < 10 ? 127 : -127;
+    ASSERT_EQ(run.attend(), LAC_OK);
+    for (int d = 0; d < 20; d++) EXPECT_NEAR(run.out[d], (d < 10 ? 127 : -127) * 128, 4) << d;
+    EXPECT_NEAR(run.log_sum_exp[0], std::log(200000.0), 1e-3);
+}
+
+// Scores hundreds of thousands of octaves apart: the largest takes all, whatever item it is in.
+TEST(Fixed8Range, ScoresPastItSaturate) {
+    Fixed8 run({"dense", 1, 1, 1, 1, 700, 20});
+    run.args.scale = 1e9f;
+    std::fill(run.q.units.begin(), run.q.units.end(), int8_t{127});
+    for (size_t i = 0; i < run.k.units.size(); i++) run.k.units[i] = i / 20 == 300 ? 127 : -127;
+    for (size_t i = 0; i < run.v.units.size(); i++) run.v.units[i] = i / 20 == 300 ? 99 : -5;
+    ASSERT_EQ(run.attend(), LAC_OK);
+    for (int d = 0; d < 20; d++) EXPECT_EQ(run.out[d], 99 * 128) << d;
+}
+
+// Turning Q's sign must not wrap.
+TEST(Fixed8Range, NegativeScaleTurnsTheLeastElement) {
+    Fixed8 run({"dense", 1, 1, 1, 1, 2, 20});
+    run.args.scale = -100;
+    std::fill(run.q.units.begin(), run.q.units.end(), int8_t{-128});
+    for (size_t i = 0; i < run.k.units.size(); i++) run.k.units[i] = i / 20 ? 100 : -100;
+    for (size_t i = 0; i < run.v.units.size(); i++) run.v.units[i] = i / 20 ? 50 : -50;
+    ASSERT_EQ(run.attend(), LAC_OK);
+    for (int d = 0; d < 20; d++) EXPECT_EQ(run.out[d], 50 * 128) << d;
+}
+
+TEST(Fixed8Arguments, WhatItDoesNotDoIsRefused) {
+    Fixed8 run({"dense", 1, 1, 1, 4, 4, 64});
+    run.args.softcap = 1;
+    EXPECT_EQ(run.attend(), LAC_BAD_ARGUMENT);
+    run.args.softcap = 0;
+    const float sink = 0;
+    run.args.sink_logits = &sink;
+    EXPECT_EQ(run.attend(), LAC_BAD_ARGUMENT);
+}
+
+}  // namespace
+}  // namespace lacuna
