@@ -47,6 +47,9 @@ fs::path bundle_library(const BundleRequest &request) {
 }
 
 const lac_bundle *host_bundle(const std::vector<KernelSpec> &kernels) {
+    for (const KernelSpec &k : kernels)
+        if (k.dtypes.fixed8())
+            throw usage("--dtype: fixed8 is for generate alone, expected f32, f16 or bf16");
     return load_bundle(request_for(kernels));
 }
 

@@ -34,6 +34,16 @@ struct RowScale {
 Halide::Expr scaled_q15(const Halide::Expr &a, const Halide::Expr &c);
 // 2^(-x / 8192) in 1/32768, x >= 0.
 Halide::Expr power_q15(const Halide::Expr &x);
+// x / 2^bits to nearest.
+Halide::Expr rounded_shift(const Halide::Expr &x, const Halide::Expr &bits);
+// Natural log of sum/255 · 2^(reference/8192), in 1/8192.
+Halide::Expr natural_log(const Halide::Expr &reference, const Halide::Expr &sum);
+// 2^46 / (a sum normalised to 31 bits), in (2^14, 2^15].
+Halide::Expr inverse_q14(const Halide::Expr &normalised);
+// Weights by distance in steps; the last is that of all distances beyond: nothing.
+Halide::Buffer<uint8_t> weight_table();
+
+constexpr int fixed8_features(int value_dim) { return padded_features(value_dim, kFixed8Format); }
 
 struct Fixed8Partial {
     Halide::Func gain, dot, score, lane_max, row_max, reference, weight, lane_sum, row_sum, product,

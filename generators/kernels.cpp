@@ -151,7 +151,7 @@ public:
     Input<int> edge_count{"edge_count"};
     Input<float> softcap{"softcap"};
     Input<bool> careful{"careful"};
-    Input<bool> biased{"biased"};              // by ALiBi:
+    Input<bool> unbiased{"unbiased"};          // else by ALiBi:
     Input<Buffer<float, 1>> slopes{"slopes"};  // (row)
     // (row, item) and, of lane 0, (slot, item); lanes are key_step apart.
     Input<Buffer<int32_t, 2>> positions{"positions"}, first_keys{"first_keys"};
@@ -187,7 +187,7 @@ public:
         in.edge_count = edge_count;
         in.softcap = softcap;
         in.careful_scores = in.careful_values = careful;
-        in.unbiased = !biased;
+        in.unbiased = unbiased;
         in.slopes = slopes;
         in.positions = positions;
         in.key_position = [this](const Expr &ki, const Expr &slot, const Expr &item) {

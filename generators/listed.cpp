@@ -38,7 +38,7 @@ public:
     Input<int> edge_count{"edge_count"};
     Input<float> softcap{"softcap"};
     Input<bool> careful{"careful"};
-    Input<bool> biased{"biased"};                      // by ALiBi:
+    Input<bool> unbiased{"unbiased"};                  // else by ALiBi:
     Input<Buffer<float, 1>> slopes{"slopes"};          // (row)
     Input<Buffer<int32_t, 2>> positions{"positions"};  // (row, item)
     Input<Buffer<uint32_t, 3>> words{"words"};
@@ -54,7 +54,7 @@ public:
         in.slots = slots;
         in.edge_count = edge_count;
         in.softcap = softcap;
-        in.unbiased = !biased;
+        in.unbiased = unbiased;
         in.slopes = slopes;
         in.positions = positions;
         in.keep = keep_by_words(words);
@@ -104,7 +104,7 @@ public:
     Input<Buffer<int32_t, 1>> tokens{"tokens"};
     Input<int> count{"pairs"};
     Input<float> softcap{"softcap"};
-    Input<bool> biased{"biased"};              // by ALiBi:
+    Input<bool> unbiased{"unbiased"};          // else by ALiBi:
     Input<Buffer<float, 1>> slopes{"slopes"};  // (row), as positions
     Input<Buffer<int32_t, 1>> positions{"positions"};
     Output<Buffer<float, 2>> out{"out"};
@@ -119,7 +119,7 @@ public:
         in.tokens = tokens;
         in.pairs = count;
         in.softcap = softcap;
-        in.unbiased = !biased;
+        in.unbiased = unbiased;
         in.slopes = slopes;
         in.positions = positions;
         in.token_count = keys.dim(1).extent();

@@ -52,7 +52,7 @@ void TileAttention::partial(const Batch &batch) {
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
     const bool careful_path = careful(store, batch);
-    const bool biased = call_.alibi_slopes;
+    const bool unbiased = !call_.alibi_slopes;
     View<1> slopes(s_.slopes, Dim{rows, 1});
     View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
     View<2> first_keys(s_.first_keys, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
@@ -61,14 +61,14 @@ void TileAttention::partial(const Batch &batch) {
     if (v_.pattern) {
         const auto kernel = few ? v_.partial_pattern_few : v_.partial_pattern;
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
-               batch.slots, batch.edges, call_.softcap, careful_path, biased, &slopes, &positions,
+               batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
                &first_keys, step, static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
     } else {
         View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});
         const auto kernel = few ? v_.partial_words_few : v_.partial_words;
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
-               batch.slots, batch.edges, call_.softcap, careful_path, biased, &slopes, &positions,
+               batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
                &first_keys, step, &words, &out);
     }
 }
@@ -122,7 +122,7 @@ void TileAttention::gather(const Batch &batch) {
     View<1> slopes(s_.slopes, Dim{rows, 1});
     View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
     kernel(&queries, &keys, &key_scales, &values, &value_scales, &tokens, &tiles, &edges,
-           batch.slots, batch.edges, call_.softcap, careful_lists(batch), call_.alibi_slopes,
+           batch.slots, batch.edges, call_.softcap, careful_lists(batch), !call_.alibi_slopes,
            &slopes, &positions, &words, &out);
 }
 
@@ -138,7 +138,7 @@ void TileAttention::pairs(const Batch &batch) {
     View<1> slopes(s_.slopes, Dim{v_.tile_rows, 1});
     View<1> positions(s_.positions, Dim{v_.tile_rows, 1});
     v_.pairs(&queries, &keys, &key_scales, &values, &value_scales, &rows, &tokens, batch.pairs,
-             call_.softcap, call_.alibi_slopes, &slopes, &positions, &out);
+             call_.softcap, !call_.alibi_slopes, &slopes, &positions, &out);
 }
 
 }  // namespace lacuna

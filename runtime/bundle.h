@@ -16,19 +16,19 @@ using PackKeysFn = int (*)(HalideBuffer *source, HalideBuffer *source_scales, in
                            HalideBuffer *scales);
 using PackValuesFn = int (*)(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
                              HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *scales);
-// biased: scores of ALiBi, by the slopes(row) and positions of rows and keys.
+// unbiased: no ALiBi; else by the slopes(row) and the positions of rows and keys.
 using PartialWordsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
                                HalideBuffer *values, HalideBuffer *value_scales,
                                HalideBuffer *panels, HalideBuffer *tiles, HalideBuffer *edges,
                                int32_t slots, int32_t edge_count, float softcap, bool careful,
-                               bool biased, HalideBuffer *slopes, HalideBuffer *positions,
+                               bool unbiased, HalideBuffer *slopes, HalideBuffer *positions,
                                HalideBuffer *first_keys, int32_t key_step, HalideBuffer *words,
                                HalideBuffer *out);
 using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys,
                                  HalideBuffer *key_scales, HalideBuffer *values,
                                  HalideBuffer *value_scales, HalideBuffer *panels,
                                  HalideBuffer *tiles, HalideBuffer *edges, int32_t slots,
-                                 int32_t edge_count, float softcap, bool careful, bool biased,
+                                 int32_t edge_count, float softcap, bool careful, bool unbiased,
                                  HalideBuffer *slopes, HalideBuffer *positions,
                                  HalideBuffer *first_keys, int32_t key_step, int32_t atoms,
                                  int32_t tokens, HalideBuffer *out);
@@ -37,13 +37,13 @@ using PartialPatternFn = int (*)(HalideBuffer *queries, HalideBuffer *keys,
 using GatherFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
                          HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *tokens,
                          HalideBuffer *tiles, HalideBuffer *edges, int32_t slots,
-                         int32_t edge_count, float softcap, bool careful, bool biased,
+                         int32_t edge_count, float softcap, bool careful, bool unbiased,
                          HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *words,
                          HalideBuffer *out);
 // A run of (row, key) pairs, sorted by row, of one query head.
 using PairsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
                         HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *rows,
-                        HalideBuffer *tokens, int32_t pairs, float softcap, bool biased,
+                        HalideBuffer *tokens, int32_t pairs, float softcap, bool unbiased,
                         HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *out);
 using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
                        bool has_earlier, int32_t items, int32_t rows, HalideBuffer *out_row,

@@ -12,7 +12,7 @@ int32_t row_scale(float octaves) {
     for (; x < kLeast && before < kMostBefore; before++) x *= 2;
     constexpr float kTop = 1 << (kBits - 1);
     for (; x < kTop && shift < kMostShift; shift++) x *= 2;
-    auto multiplier = static_cast<int32_t>(x + 0.5f);
+    auto multiplier = static_cast<int32_t>(x * 2 + 1) >> 1;
     if (multiplier >> kBits) multiplier = (1 << kBits) - 1;
     return multiplier | shift << 16 | before << 24;
 }
@@ -25,34 +25,44 @@ void pack_fixed8_row(const int8_t *from, int32_t features, bool negative, int8_t
     for (int32_t d = features; d % 4; d++) to[d] = 0;
 }
 
+namespace {
+
 // -128 … 127 becomes 0 … 255: kernels read K and V as unsigned.
 constexpr uint8_t kFlip = 0x80;
+constexpr uint32_t kFlipFour = 0x80808080;
 
-namespace {
-// Row `key` of a head; rows past the last repeat it, as their lanes are masked. Null: no row at
-// all.
+// Row of a panel's key; past the last key, that one's. Of a class without keys, token 0's: any will
+// do, masked as it is.
 const uint8_t *row_of(const HalideBuffer &source, int32_t key, int32_t keys) {
-    if (keys < 1) return nullptr;
-    const int32_t within = key < keys ? key : keys - 1;
-    return source.host + static_cast<int64_t>(within) * source.dim[1].stride;
+    int64_t row = key < keys ? key : keys - 1;
+    if (keys == 0) row = 0;
+    return source.host + row * source.dim[1].stride;
 }
+
+void pack_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride) {
+    int32_t d = 0;
+    for (; d + 4 <= features; d += 4, to += stride) {
+        uint32_t word = 0;
+        __builtin_memcpy(&word, row + d, sizeof word);
+        word ^= kFlipFour;
+        __builtin_memcpy(to, &word, sizeof word);
+    }
+    if (d == features) return;
+    for (int32_t i = 0; i < 4; i++) to[i] = d + i < features ? row[d + i] ^ kFlip : kFlip;
+}
+
 }  // namespace
 
-// No divisions per element: a Hexagon has none, and calls a function for each.
 int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *, int32_t keys, HalideBuffer *,
                      HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *) {
     const int32_t features = source->dim[0].extent, panel_keys = packed->dim[0].extent;
-    const int32_t panels = packed->dim[2].extent, padded = (features + 3) / 4 * 4;
-    for (int32_t p = 0; p < panels; p++) {
-        uint8_t *const panel = packed->host + static_cast<int64_t>(p) * padded * panel_keys;
+    const int32_t panels = packed->dim[2].extent, groups = (features + 3) / 4;
+    uint8_t *panel = packed->host;
+    for (int32_t p = 0; p < panels; p++, panel += int64_t{4} * groups * panel_keys) {
         nonfinite->host[p] = 0;
-        for (int32_t k = 0; k < panel_keys; k++) {
-            const uint8_t *const row = row_of(*source, p * panel_keys + k, keys);
-            uint8_t *to = panel + 4 * k;
-            for (int32_t d = 0; d < padded; d += 4, to += 4 * panel_keys)
-                for (int32_t b = 0; b < 4; b++)
-                    to[b] = (row && d + b < features ? row[d + b] : uint8_t{0}) ^ kFlip;
-        }
+        for (int32_t k = 0; k < panel_keys; k++)
+            pack_key(row_of(*source, p * panel_keys + k, keys), features, panel + int64_t{4} * k,
+                     4 * panel_keys);
     }
     return 0;
 }
@@ -61,18 +71,18 @@ int pack_fixed8_values(HalideBuffer *source, HalideBuffer *, int32_t keys, Halid
                        HalideBuffer *nonfinite, HalideBuffer *) {
     const int32_t features = source->dim[0].extent, plane = packed->dim[0].extent;
     const int32_t panel_keys = packed->dim[1].extent, panels = packed->dim[2].extent;
+    const int32_t planes = packed->dim[3].extent;
     for (int32_t p = 0; p < panels; p++) {
         nonfinite->host[p] = 0;
-        for (int32_t i = 0; i < packed->dim[3].extent; i++) {
-            uint8_t *const panel = packed->host + static_cast<int64_t>(i) * packed->dim[3].stride +
-                                   static_cast<int64_t>(p) * packed->dim[2].stride;
-            const int32_t first = i * plane, left = features - first;
-            const int32_t used = left < plane ? left : plane;
-            for (int32_t k = 0; k < panel_keys; k++) {
-                const uint8_t *const row = row_of(*source, p * panel_keys + k, keys);
-                uint8_t *const to = panel + k / 4 * (4 * plane) + k % 4;
-                for (int32_t d = 0; d < plane; d++)
-                    to[4 * d] = (row && d < used ? row[first + d] : uint8_t{0}) ^ kFlip;
+        uint8_t *const panel = packed->host + int64_t{p} * packed->dim[2].stride;
+        for (int32_t k = 0; k < panel_keys; k++) {
+            const uint8_t *const row = row_of(*source, p * panel_keys + k, keys);
+            uint8_t *const first = panel + int64_t{k / 4} * 4 * plane + k % 4;
+            for (int32_t at = 0, n = 0; n < planes; n++, at += plane) {
+                uint8_t *const to = first + int64_t{n} * packed->dim[3].stride;
+                const int32_t used = features - at < plane ? features - at : plane;
+                for (int32_t x = 0; x < used; x++) to[int64_t{4} * x] = row[at + x] ^ kFlip;
+                for (int32_t x = used; x < plane; x++) to[int64_t{4} * x] = kFlip;
             }
         }
     }

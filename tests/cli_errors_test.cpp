@@ -46,6 +46,7 @@ const Wrong kWrong[] = {
     {"NegativeQStart", RUN GOOD "--q-start -1", kUsage, {"--q-start -1", "0 to 3"}},
     {"SameNameTwice", RUN GOOD "--log-sum-exp out.npy", kUsage, {"--log-sum-exp out.npy"}},
     {"UnknownTier", RUN GOOD, kUsage, {"LACUNA_TIER=mmx", "sse41"}, "mmx"},
+    {"RunFixed8", RUN GOOD "--dtype fixed8", kUsage, {"--dtype", "fixed8", "generate"}},
     {"RunDtype", RUN GOOD "--dtype f64", kUsage, {"--dtype", "'f64'", "f32, f16, bf16 or fixed8"}},
     {"RunKvDtype", RUN GOOD "--kv-dtype f16,", kUsage, {"--kv-dtype", "'' in 'f16,'", "bf16"}},
     {"BenchDtype", "bench --pattern dense --dtype half", kUsage, {"--dtype", "'half'"}},

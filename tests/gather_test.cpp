@@ -159,14 +159,14 @@ private:
                     value_scales = panel_scales(v_, packed->value_scales, 0, count),
                     first_keys(panels.data(), Dim{slots_, 1}, Dim{n_.items, 0});
             v_.partial_words(&q_view, &keys, &key_scales, &values, &value_scales, &panel_view,
-                             &tile_view, &edge_view, slots_, edge_count, n_.softcap, careful, false,
+                             &tile_view, &edge_view, slots_, edge_count, n_.softcap, careful, true,
                              &slopes, &positions, &first_keys, 1, &words, &parts);
             return out;
         }
         View<2> keys = k.view(), values = v.view();
         View<1> key_scales = k.scale_view(), value_scales = v.scale_view();
         gather()(&q_view, &keys, &key_scales, &values, &value_scales, &listed, &tile_view,
-                 &edge_view, slots_, edge_count, n_.softcap, careful, false, &slopes, &positions,
+                 &edge_view, slots_, edge_count, n_.softcap, careful, true, &slopes, &positions,
                  &words, &parts);
         return out;
     }

@@ -87,7 +87,7 @@ public:
             View<1> slopes(zeros_.data(), Dim{rows, 1});
             View<2> positions(positions_.data(), Dim{rows, 1}, Dim{1, 0});
             kernel(&queries, &keys, &scales, &values, &scales, &tokens, &tiles, &edges, slots, 0, 0,
-                   false, false, &slopes, &positions, &words, &out);
+                   false, true, &slopes, &positions, &words, &out);
         }
     }
 
@@ -102,7 +102,7 @@ public:
         View<1> scales(scales_.data(), Dim{kTokens, 1});
         View<1> slopes(zeros_.data(), Dim{v_.tile_rows, 1});
         View<1> positions(positions_.data(), Dim{v_.tile_rows, 1});
-        v_.pairs(&queries, &keys, &scales, &values, &scales, &rows, &tokens, kKeys, 0, false,
+        v_.pairs(&queries, &keys, &scales, &values, &scales, &rows, &tokens, kKeys, 0, true,
                  &slopes, &positions, &out);
     }
 

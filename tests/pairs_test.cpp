@@ -57,7 +57,7 @@ protected:
         View<1> slopes(none.zeros.data(), Dim{q.tokens(), 1});
         View<1> positions(none.integers.data(), Dim{q.tokens(), 1});
         variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &row_view, &token_view,
-                      static_cast<int32_t>(row_of_.size()), softcap, false, &slopes, &positions,
+                      static_cast<int32_t>(row_of_.size()), softcap, true, &slopes, &positions,
                       &parts);
         return {out.floats(), out.floats() + floats};
     }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Instructions of a few calls against budgets: count.py ARCH BUDGETS COMMAND…
+"""Instructions (of Hexagon, packets) of a few calls against budgets: count.py ARCH BUDGETS COMMAND…
 
 COMMAND prints lines "case NAME" and "instructions N" on stderr. A count more than 2 % above its
 budget fails; one more than 2 % below is to become the budget. --write at the end does that."""
