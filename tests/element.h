@@ -37,8 +37,15 @@ public:
         }
         return *this;
     }
+    // A row of integers that is copied takes its scale along.
     Element &operator=(const Element &other) {
-        if (&other != this) static_cast<const Element &>(*this) = static_cast<float>(other);
+        if (&other == this) return *this;
+        if (type_ == LAC_I8 && other.type_ == LAC_I8) {
+            *scale_ = *other.scale_;
+            *static_cast<int8_t *>(at_) = *static_cast<const int8_t *>(other.at_);
+        } else {
+            static_cast<const Element &>(*this) = static_cast<float>(other);
+        }
         return *this;
     }
 
