@@ -12,12 +12,12 @@
 
 #include "cli/autotune_files.h"
 #include "cli/commands.h"
-#include "cli/dtype_options.h"
 #include "cli/errors.h"
 #include "cli/host_bundle.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
 #include "cli/process.h"
+#include "cli/shape_options.h"
 #include "cli/tuned_tiles.h"
 #include "cli/tuner.h"
 #include "patterns/pattern.h"
@@ -29,9 +29,9 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string pattern, phase = "prefill", dtype = "f32", kv_dtype, tier, budget = "10m", confirm;
-    int tokens = 4096, head_dim = 64, value_dim = 0, heads = 0, kv_heads = 0, batch = 1,
-        threads = 1, trials = 0;
+    std::string pattern, phase = "prefill", tier, budget = "10m", confirm;
+    int tokens = 4096, head_dim = 64, trials = 0;
+    ShapeOptions shape;
     unsigned seed = 1;
     bool words = false, json = false, quiet = false;
     TunedFileOptions files;
@@ -66,27 +66,15 @@ const Tier &tier_here(const std::string &name) {
 
 // A step attends for the query heads that share a KV head: four of them where nothing is said.
 ProblemSize size_of(const Options &o, bool decode) {
-    const int heads = o.heads > 0 ? o.heads : decode ? 8 : 2;
-    const int kv_heads = o.kv_heads > 0 ? o.kv_heads : decode && o.heads == 0 ? 2 : heads;
-    if (heads % kv_heads)
-        throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
-                    std::to_string(heads) + " of --heads");
-    const int queries = decode ? 1 : o.tokens;
-    return {o.batch,
-            heads,
-            kv_heads,
-            queries,
-            o.tokens,
-            o.head_dim,
-            o.value_dim > 0 ? o.value_dim : o.head_dim,
-            o.tokens - queries,
-            usage_dtypes(o.dtype, o.kv_dtype)};
+    const ShapeOptions &s = o.shape;
+    const int heads = s.heads > 0 ? s.heads : decode ? 8 : 2;
+    const int kv_heads = s.kv_heads > 0 ? s.kv_heads : decode && s.heads == 0 ? 2 : heads;
+    return size_of(s, heads, kv_heads, decode ? 1 : o.tokens, o.tokens, o.head_dim);
 }
 
 TuneJob job_of(const Options &o) {
     const bool decode = o.phase == "decode";
-    if (!decode && o.phase != "prefill")
-        throw usage("--phase " + o.phase + ": expected prefill or decode");
+    check_phase(o.phase);
     if (o.pattern.empty()) throw usage("--pattern is required");
     const lac_pattern pattern = parse_pattern_option(o.pattern);
     if (reads_lists(pattern))
@@ -102,7 +90,7 @@ TuneJob job_of(const Options &o) {
     use.tokens = o.tokens;
     const Tiles usual = tuned_tiles(use)(kernel, tier);
     ::setenv("LACUNA_TIER", tier.name, 1);
-    return {pattern, kernel, size, o.threads, decode, &tier, usual};
+    return {pattern, kernel, size, o.shape.threads, decode, &tier, usual};
 }
 
 // The same command once more, to measure one Tile against the start in a process that has done
@@ -257,7 +245,6 @@ void autotune(const Options &o) {
 }
 
 void add_job_options(CLI::App &command, Options &o) {
-    constexpr int kMostHeads = 1 << 16;
     command.add_option("--pattern", o.pattern, "such as window:256+every:64");
     command.add_option("--phase", o.phase, "prefill, or decode: a step over caches")
         ->capture_default_str();
@@ -267,19 +254,7 @@ void add_job_options(CLI::App &command, Options &o) {
     command.add_option("--head-dim", o.head_dim, "head size")
         ->check(CLI::Range(1, kMaxHeadDim))
         ->capture_default_str();
-    command.add_option("--value-dim", o.value_dim, "the values' head size (as the keys')")
-        ->check(CLI::Range(1, kMaxHeadDim));
-    add_dtype_options(command, o.dtype, o.kv_dtype);
-    command.add_option("--heads", o.heads, "query heads (2; decode: 8)")
-        ->check(CLI::Range(1, kMostHeads));
-    command.add_option("--kv-heads", o.kv_heads, "key and value heads (as many; decode: 2)")
-        ->check(CLI::Range(1, kMostHeads));
-    command.add_option("--batch", o.batch, "sequences")
-        ->check(CLI::Range(1, kMostHeads))
-        ->capture_default_str();
-    command.add_option("--threads", o.threads, "threads to attend with")
-        ->check(CLI::Range(1, LAC_MAX_THREADS))
-        ->capture_default_str();
+    add_shape_options(command, o.shape, "2; decode: 8", "as many; decode: 2");
     command.add_flag("--words", o.words, "the kernel for any pattern, not the pattern compiled in");
     command.add_option("--tier", o.tier, "instruction set (the best that runs here)");
 }

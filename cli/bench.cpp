@@ -12,12 +12,12 @@
 #include "cli/bench_compare.h"
 #include "cli/bench_html.h"
 #include "cli/commands.h"
-#include "cli/dtype_options.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/mix.h"
 #include "cli/pattern_option.h"
 #include "cli/remote.h"
+#include "cli/shape_options.h"
 #include "patterns/pattern.h"
 
 namespace lacuna {
@@ -27,11 +27,12 @@ namespace {
 constexpr size_t kBeyondCaches = size_t{256} << 20;
 
 struct Options {
-    std::string pattern, phase = "prefill", dtype = "f32", kv_dtype, out;
+    std::string pattern, phase = "prefill", out;
     std::vector<std::string> compare;
     std::string html;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
-    int queries = 0, heads = 8, kv_heads = 0, value_dim = 0, batch = 1, threads = 1, rounds = 10;
+    int queries = 0, rounds = 10;
+    ShapeOptions shape;
     int layers = 1;
     double min_time = 1;
     Remote remote;
@@ -39,24 +40,20 @@ struct Options {
     BenchListOptions lists;
 };
 
+int heads_of(const Options &o) { return o.shape.heads > 0 ? o.shape.heads : 8; }
+
 ProblemSize size_of(const Options &o, int tokens, int head_dim) {
     const int queries = o.queries > 0 ? o.queries : o.phase == "decode" ? 1 : tokens;
-    const int kv_heads = o.kv_heads > 0 ? o.kv_heads : o.heads;
-    const int value_dim = o.value_dim > 0 ? o.value_dim : head_dim;
     if (queries > tokens)
         throw usage("--queries " + std::to_string(queries) + ": expected at most the " +
                     std::to_string(tokens) + " of --tokens");
-    if (o.heads % kv_heads)
-        throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
-                    std::to_string(o.heads) + " of --heads");
-    return {o.batch,   o.heads,          kv_heads,
-            queries,   tokens,           head_dim,
-            value_dim, tokens - queries, usage_dtypes(o.dtype, o.kv_dtype)};
+    const int heads = heads_of(o), kv_heads = o.shape.kv_heads > 0 ? o.shape.kv_heads : heads;
+    return size_of(o.shape, heads, kv_heads, queries, tokens, head_dim);
 }
 
 void refuse_beyond_memory(const ProblemSize &s) {
     const auto row = [](lac_type a, int32_t a_features, lac_type b, int32_t b_features) {
-        return static_cast<double>(lac_type_bytes(a) * a_features + lac_type_bytes(b) * b_features);
+        return static_cast<double>(row_bytes(a, a_features) + row_bytes(b, b_features));
     };
     const Dtypes &d = s.dtypes;
     const double bytes = static_cast<double>(s.rows()) * row(d.q, s.head_dim, d.q, s.value_dim) +
@@ -84,7 +81,7 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
     return {pattern,
             size,
             lists_for(o.lists, pattern, size),
-            o.threads,
+            o.shape.threads,
             o.words ? KeepTest::kMaskWords : KeepTest::kCompiled,
             !o.no_dense,
             o.rounds,
@@ -96,8 +93,7 @@ void bench(const Options &o) {
     if (!o.compare.empty()) return compare_files(o.compare[0], o.compare[1], o.json);
     if (o.pattern.empty()) throw usage("--pattern is required\nTry 'lacuna bench --help'.");
     const bool decode = o.phase == "decode";
-    if (!decode && o.phase != "prefill")
-        throw usage("--phase " + o.phase + ": expected prefill or decode");
+    check_phase(o.phase);
     if (!std::isfinite(o.min_time)) throw usage("--min-time: expected a number of seconds");
     const lac_pattern pattern = parse_pattern_option(o.pattern);
     if (decode && reads_lists(pattern))
@@ -106,7 +102,7 @@ void bench(const Options &o) {
     if (!decode && o.layers != 1) throw usage("--layers: only with --phase decode");
     if (decode && o.remote) throw usage("--phase decode: not with --target");
     const std::vector<ProblemSize> sizes = sizes_of(o);
-    head_ranges(pattern, o.heads, "--heads");  // for its check
+    head_ranges(pattern, heads_of(o), "--heads");  // for its check
     std::vector<BenchCase> cases;
     for (const ProblemSize &size : sizes) cases.push_back(case_of(o, pattern, size));
     std::vector<BenchEntry> entries;
@@ -121,34 +117,23 @@ void bench(const Options &o) {
     const std::string json = report.dump(2) + "\n";
     if (!o.html.empty())
         write_file_atomically(
-            o.html, html_report(report, o.remote ? 0 : read_gbps(kBeyondCaches, o.threads)));
+            o.html, html_report(report, o.remote ? 0 : read_gbps(kBeyondCaches, o.shape.threads)));
     if (!o.out.empty()) write_file_atomically(o.out, json);
     if (o.json) std::cout << json;
 }
 
 void add_shape_options(CLI::App &command, Options &o) {
-    constexpr int kMostHeads = 1 << 16;
     command.add_option("--tokens", o.tokens, "keys of a sequence")
         ->delimiter(',')
         ->check(CLI::Range(1, LAC_MAX_TOKENS))
         ->capture_default_str();
     command.add_option("--queries", o.queries, "the last so many positions only (decode: 1)")
         ->check(CLI::Range(1, LAC_MAX_TOKENS));
-    command.add_option("--heads", o.heads, "query heads")
-        ->check(CLI::Range(1, kMostHeads))
-        ->capture_default_str();
-    command.add_option("--kv-heads", o.kv_heads, "key and value heads (as many)")
-        ->check(CLI::Range(1, kMostHeads));
     command.add_option("--head-dim", o.head_dims, "head sizes")
         ->delimiter(',')
         ->check(CLI::Range(1, kMaxHeadDim))
         ->capture_default_str();
-    command.add_option("--value-dim", o.value_dim, "the values' head size (as the keys')")
-        ->check(CLI::Range(1, kMaxHeadDim));
-    add_dtype_options(command, o.dtype, o.kv_dtype);
-    command.add_option("--batch", o.batch, "sequences")
-        ->check(CLI::Range(1, kMostHeads))
-        ->capture_default_str();
+    add_shape_options(command, o.shape, "8", "as many");
 }
 
 }  // namespace
@@ -163,9 +148,6 @@ void add_bench(CLI::App &app) {
         ->capture_default_str();
     command->add_option("--layers", o->layers, "decode: layers of the model, for tokens/s")
         ->check(CLI::Range(1, 1 << 16))
-        ->capture_default_str();
-    command->add_option("--threads", o->threads, "threads to attend with")
-        ->check(CLI::Range(1, LAC_MAX_THREADS))
         ->capture_default_str();
     add_remote_options(*command, o->remote);
     command->add_option("--min-time", o->min_time, "seconds to measure each kernel for")

@@ -12,11 +12,14 @@
 
 namespace lacuna {
 
-Stored normal_numbers(int64_t rows, int32_t features, lac_type type, std::mt19937 &generator) {
+std::vector<float> normal_floats(int64_t rows, int32_t features, std::mt19937 &generator) {
     std::normal_distribution<float> distribution;
     std::vector<float> numbers(static_cast<size_t>(rows) * features);
     for (float &x : numbers) x = distribution(generator);
-    return stored_rows(numbers, type, features);
+    return numbers;
+}
+Stored normal_numbers(int64_t rows, int32_t features, lac_type type, std::mt19937 &generator) {
+    return stored_rows(normal_floats(rows, features, generator), type, features);
 }
 
 namespace {

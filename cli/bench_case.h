@@ -22,7 +22,8 @@ struct BenchCase {
     int layers = 1;      // decode: of the model whose tokens are counted
 };
 
-// Of mean 0 and variance 1.
+// Of mean 0 and variance 1, before and after they are stored.
+std::vector<float> normal_floats(int64_t rows, int32_t features, std::mt19937 &generator);
 Stored normal_numbers(int64_t rows, int32_t features, lac_type type, std::mt19937 &generator);
 
 BenchEntry measure(const BenchCase &wanted);

@@ -51,13 +51,7 @@ private:
         return decoder;
     }
 
-    // Keys and values that the step's last query reads, each once for a KV head.
-    size_t read_bytes() const {
-        const ProblemSize &s = case_.size;
-        const auto keys = static_cast<size_t>(decoder_->attended_pairs() / s.rows());
-        const size_t row = row_bytes(s.dtypes.k, s.head_dim) + row_bytes(s.dtypes.v, s.value_dim);
-        return keys * s.batch * s.kv_heads * row;
-    }
+    size_t read_bytes() const { return case_.size.step_bytes(decoder_->attended_pairs()); }
 
     BenchEntry entry(double gflops, double gbps) {
         BenchEntry e{};

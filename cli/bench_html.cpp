@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "cli/dtype.h"
+#include "cli/elements.h"
 #include "cli/svg_chart.h"
 
 namespace lacuna {
@@ -49,21 +51,18 @@ std::string number(const Json &value, const char *format = "%.4g") {
     return text;
 }
 
-double type_bytes(const std::string &name) {
-    return name == "f32" ? 4 : name == "i8" || name == "int8" ? 1 : 2;
-}
-
 // Multiply-adds, twice, of what is attended by the bytes of all tensors, each moved once.
 double intensity(const Json &e) {
     const auto of = [&](const char *key) { return e.at(key).get<double>(); };
-    const double features = of("head_dim") + of("value_dim");
-    const double q = of("batch") * of("heads") * of("queries") * features *
-                     type_bytes(e.at("dtype").get<std::string>());
-    const std::string types = e.at("kv_dtype");
-    const double kv = of("batch") * of("kv_heads") * of("tokens") * features *
-                      type_bytes(types.substr(0, types.find(',')));
+    const Dtypes types = read_dtypes(e.at("dtype"), e.at("kv_dtype"), "dtype", "kv_dtype");
+    const int d = e.at("head_dim"), dv = e.at("value_dim");
+    const auto rows = [](lac_type a, int a_features, lac_type b, int b_features) {
+        return static_cast<double>(row_bytes(a, a_features) + row_bytes(b, b_features));
+    };
+    const double q = of("batch") * of("heads") * of("queries") * rows(types.q, d, types.q, dv);
+    const double kv = of("batch") * of("kv_heads") * of("tokens") * rows(types.k, d, types.v, dv);
     const double read = e.contains("read_bytes") ? of("read_bytes") : kv;
-    return 2 * features * of("total_pairs") / (q + read);
+    return 2.0 * (d + dv) * of("total_pairs") / (q + read);
 }
 
 std::string roofline(const Json &entries, double gbps) {

@@ -6,11 +6,9 @@ namespace lacuna {
 BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     const ProblemSize &s = wanted.size;
     std::mt19937 generator(1);
-    const auto normal = [&](int64_t rows, int32_t features) {
-        return numbers(normal_numbers(rows, features, LAC_F32, generator), LAC_F32);
-    };
-    const std::vector<float> q = normal(s.rows(), s.head_dim), k = normal(s.kv_rows(), s.head_dim),
-                             v = normal(s.kv_rows(), s.value_dim);
+    const std::vector<float> q = normal_floats(s.rows(), s.head_dim, generator),
+                             k = normal_floats(s.kv_rows(), s.head_dim, generator),
+                             v = normal_floats(s.kv_rows(), s.value_dim, generator);
     std::vector<lac_pattern> patterns{wanted.pattern};
     if (wanted.dense)
         patterns.push_back(lac::pattern(wanted.pattern.bidi ? "bidi/dense" : "dense"));

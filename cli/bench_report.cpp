@@ -27,16 +27,6 @@ std::string local_time() {
     return std::string(text) + std::string(zone).insert(3, ":");  // "+00:00"
 }
 
-// Of the first processor, or "".
-std::string cpuinfo(const std::string &key) {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        const size_t colon = line.find(": ");
-        if (colon != std::string::npos && line.rfind(key, 0) == 0) return line.substr(colon + 2);
-    }
-    return "";
-}
-
 Json context() {
     char host[256] = "";
     ::gethostname(host, sizeof host - 1);

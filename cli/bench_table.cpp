@@ -1,22 +1,12 @@
 // What a benchmark found, as text.
 #include <algorithm>
-#include <cstdarg>
-#include <cstdio>
 
 #include "cli/bench_report.h"
+#include "cli/format.h"
 
 namespace lacuna {
 
 namespace {
-
-__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
-    char text[64];
-    std::va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text, sizeof text, pattern, values);
-    va_end(values);
-    return text;
-}
 
 struct Column {
     const char *title;

@@ -65,14 +65,15 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     const Format &format = tier.format;
     const int padded = padded_features(k.value_dim, format);
     const auto number = [](int n) { return std::to_string(n) + ", "; };
-    std::string row =
-        "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
-        number(format.panel_keys) + number(format.chunk) + number(format.plane) +
-        number(format.tile_pairs) + number(f.tiles.tile.rows) + types_initialiser(k.dtypes) +
-        number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
-        number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
-        f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
-        f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
+    std::string row = "    {\"" + std::string(tier.name) + "\", " +
+                      std::to_string(tier.cpu_features) + "u, " + number(format.panel_keys) +
+                      number(format.chunk) + number(format.plane) + number(format.tile_pairs) +
+                      number(f.tiles.tile.rows) + number(tier.tile.rows) +
+                      types_initialiser(k.dtypes) + number(k.head_dim) + number(k.value_dim) +
+                      number(padded / format.plane) + number(partial_row(k.value_dim, format)) +
+                      number(kFoldItems) + pattern + ",\n     " + f.pack_queries.symbol + ", " +
+                      f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
+                      f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
     const std::string partial = f.partial.symbol + ", " + f.partial_few.symbol;
     row += k.pattern ? "nullptr, nullptr, " + partial : partial + ", nullptr, nullptr";
     row += ",\n     ";

@@ -12,20 +12,13 @@
 #include "cli/check.h"
 #include "cli/decoder.h"
 #include "cli/elements.h"
+#include "cli/measure.h"
 
 namespace lacuna {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-std::vector<float> random_numbers(int64_t rows, int32_t features, lac_type type,
-                                  std::mt19937 &generator) {
-    std::normal_distribution<float> normal;
-    std::vector<float> all(static_cast<size_t>(rows) * features);
-    for (float &x : all) x = normal(generator);
-    return as_stored_rows(all, type, static_cast<size_t>(features));
-}
 
 // Long enough for items of a whole chunk and of the rest; queries that fill the tile and do not. A
 // step runs the kernel for few rows where they are few: one query, with the job's groups of heads
@@ -84,10 +77,7 @@ public:
         const double flops = 2.0 * (size_.head_dim + size_.value_dim) * static_cast<double>(pairs);
         const double arithmetic = peak > 0 ? flops / ms / 1e6 / peak : 0;
         if (!decoder_) return arithmetic;
-        const auto keys = static_cast<size_t>(pairs / size_.rows());
-        const size_t row = size_.head_dim * lac_type_bytes(size_.dtypes.k) +
-                           size_.value_dim * lac_type_bytes(size_.dtypes.v);
-        const size_t bytes = keys * size_.batch * size_.kv_heads * row;
+        const size_t bytes = size_.step_bytes(pairs);
         return std::max(arithmetic,
                         static_cast<double>(bytes) / ms / 1e6 / read_gbps(bytes, job.threads));
     }
@@ -106,12 +96,6 @@ private:
     std::unique_ptr<Decoder> decoder_;
 };
 
-double median(std::vector<double> values) {
-    const auto middle = values.begin() + static_cast<long>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
 }  // namespace
 
 BundleRequest TuneJob::request(const Tile &tile) const {
@@ -128,9 +112,13 @@ namespace {
 
 std::string disagreement(const TuneJob &job, const lac_bundle &candidate, const ProblemSize &s) {
     std::mt19937 generator(2);
-    Tensors t{{{}, random_numbers(s.rows(), s.head_dim, s.dtypes.q, generator)},
-              {{}, random_numbers(s.kv_rows(), s.head_dim, s.dtypes.k, generator)},
-              {{}, random_numbers(s.kv_rows(), s.value_dim, s.dtypes.v, generator)},
+    const auto numbers_of = [&](int64_t rows, int32_t features, lac_type type) {
+        const auto d = static_cast<size_t>(features);
+        return as_stored_rows(normal_floats(rows, features, generator), type, d);
+    };
+    Tensors t{{{}, numbers_of(s.rows(), s.head_dim, s.dtypes.q)},
+              {{}, numbers_of(s.kv_rows(), s.head_dim, s.dtypes.k)},
+              {{}, numbers_of(s.kv_rows(), s.value_dim, s.dtypes.v)},
               s};
     Stored q = stored(t.q.data, s.dtypes.q),
            k = stored_rows(t.k.data, s.dtypes.k, static_cast<size_t>(s.head_dim)),
@@ -165,13 +153,16 @@ DuelResult duel(const TuneJob &job, const lac_bundle &candidate, const lac_bundl
     a.least_ms(0);  // caches and pages
     b.least_ms(0);
     DuelResult result{INFINITY, INFINITY, 1, 0, 0, 0};
-    std::vector<double> ratios;
+    Samples ratios;
     for (int round = 0; round < patience.rounds; round++) {
-        const double first = a.least_ms(patience.round_seconds);
-        const double second = b.least_ms(patience.round_seconds);
-        result.candidate_ms = std::min(result.candidate_ms, first);
-        result.rival_ms = std::min(result.rival_ms, second);
-        ratios.push_back(first / second);
+        // Each goes first in turn: the other finds the caches as it left them.
+        Side *const order[] = {round % 2 == 0 ? &a : &b, round % 2 == 0 ? &b : &a};
+        double ms[2];
+        for (const int i : {0, 1}) ms[i] = order[i]->least_ms(patience.round_seconds);
+        const double of_candidate = ms[round % 2], of_rival = ms[1 - round % 2];
+        result.candidate_ms = std::min(result.candidate_ms, of_candidate);
+        result.rival_ms = std::min(result.rival_ms, of_rival);
+        ratios.add(of_candidate / of_rival);
         result.rounds++;
         // Each quarter of the rounds halves what a candidate may lag and go on.
         const int quarter = std::max(1, patience.rounds / 4);
@@ -180,7 +171,7 @@ DuelResult duel(const TuneJob &job, const lac_bundle &candidate, const lac_bundl
             result.candidate_ms > result.rival_ms * (1 + lag))
             break;
     }
-    result.median_ratio = median(ratios);
+    result.median_ratio = ratios.percentile(50);
     result.candidate_of_peak = a.of_peak(job, result.candidate_ms);
     result.rival_of_peak = result.candidate_of_peak * result.candidate_ms / result.rival_ms;
     return result;

@@ -92,6 +92,12 @@ void Problem::attend(void *q, void *k, void *v, void *out, lac_args args) {
     }
 }
 
+size_t ProblemSize::step_bytes(int64_t attended_pairs) const {
+    const auto keys = static_cast<size_t>(attended_pairs / rows());
+    return keys * batch * kv_heads *
+           (row_bytes(dtypes.k, head_dim) + row_bytes(dtypes.v, value_dim));
+}
+
 lac_tensor ProblemSize::key_tensor(lac_type type, void *rows, int32_t features) const {
     lac_tensor t = lac::tensor(type, rows, batch, kv_heads, k_tokens, features);
     t.scales = scales_of(type, rows, kv_rows() * features);

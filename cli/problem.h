@@ -18,6 +18,8 @@ struct ProblemSize {
     int64_t units() const { return int64_t{batch} * heads; }  // query heads of all sequences
     int64_t rows() const { return int64_t{batch} * heads * q_tokens; }
     int64_t kv_rows() const { return int64_t{batch} * kv_heads * k_tokens; }
+    // Of the keys and values that a step of these pairs reads, each once for a KV head.
+    size_t step_bytes(int64_t attended_pairs) const;
     // K or V, as stored_rows() has them.
     lac_tensor key_tensor(lac_type type, void *rows, int32_t features) const;
     // q_starts: q_start for each sequence.

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
 #include <thread>
 
 #include "cli/errors.h"
@@ -206,6 +207,15 @@ std::vector<Finished> run_each(const std::vector<ForkedTask> &tasks, int paralle
         wait_for(l.child);
     }
     return finished;
+}
+
+std::string cpuinfo(const std::string &key) {
+    std::ifstream file("/proc/cpuinfo");
+    for (std::string line; std::getline(file, line);) {
+        const size_t colon = line.find(": ");
+        if (colon != std::string::npos && line.rfind(key, 0) == 0) return line.substr(colon + 2);
+    }
+    return "";
 }
 
 int processors() {

@@ -35,6 +35,7 @@ std::vector<Finished> run_each(const std::vector<ForkedTask> &tasks, int paralle
                                const Limits &limits, const std::function<bool()> &stop);
 
 int processors();
+std::string cpuinfo(const std::string &key);  // of the first processor, or ""
 
 // SHA-256 of bytes, in hexadecimal.
 std::string sha256(const std::string &bytes);

@@ -2,23 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdarg>
-#include <cstdio>
+
+#include "cli/format.h"
 
 namespace lacuna {
 
 namespace {
 
 constexpr double kWidth = 640, kHeight = 360, kLeft = 70, kRight = 20, kTop = 40, kBottom = 50;
-
-__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
-    char text[400];
-    std::va_list values;
-    va_start(values, pattern);
-    std::vsnprintf(text, sizeof text, pattern, values);
-    va_end(values);
-    return text;
-}
 
 // A range of whole powers of `base` around all values.
 struct Axis {

@@ -8,8 +8,6 @@ namespace lacuna {
 
 namespace {
 
-constexpr int kStackFloats = 4096;  // of a tile's scores: Halide puts at most 16 KiB on the stack
-
 std::vector<int> divisors(int n) {
     std::vector<int> all;
     for (int d = 1; d <= n; d++)
@@ -25,7 +23,6 @@ std::vector<int> powers_that_divide(int n) {
 }
 
 std::vector<int> rows_of(const SpaceRequest &r) {
-    const int fit = kStackFloats / (r.format.panel_keys * (r.format.chunk + 1));
     if (r.few) {
         std::vector<int> rows;
         for (const int n : {1, 2, 3, 4, 6, 8})
@@ -33,7 +30,7 @@ std::vector<int> rows_of(const SpaceRequest &r) {
         return rows;
     }
     std::vector<int> rows;
-    for (int n = 4; n <= fit; n += 2) rows.push_back(n);
+    for (int n = 4; n <= most_rows(r.format); n += 2) rows.push_back(n);
     return rows;
 }
 

@@ -1,21 +1,15 @@
 #include "cli/tuned_tiles.h"
 
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <set>
 
+#include "cli/process.h"
 #include "cli/tuned_store.h"
 
 namespace lacuna {
 
 namespace {
-
-// Tiles that a schedule of this tier cannot take: of another version's format.
-bool fits(const Tile &tile, const Format &format) {
-    constexpr int kStackFloats = 4096;
-    return tile.rows * format.panel_keys * (format.chunk + 1) <= kStackFloats;
-}
 
 void warn_of_stale(const TunedDatabase &database, const Wanted &wanted,
                    std::set<std::string> &warned) {
@@ -29,13 +23,8 @@ void warn_of_stale(const TunedDatabase &database, const Wanted &wanted,
 }  // namespace
 
 std::string cpu_model() {
-    std::ifstream file("/proc/cpuinfo");
-    for (std::string line; std::getline(file, line);) {
-        const size_t colon = line.find(": ");
-        if (colon != std::string::npos && line.rfind("model name", 0) == 0)
-            return line.substr(colon + 2);
-    }
-    return "unknown";
+    const std::string model = cpuinfo("model name");
+    return model.empty() ? "unknown" : model;
 }
 
 ChooseTiles tuned_tiles(const TunedUse &use) {
@@ -51,15 +40,20 @@ ChooseTiles tuned_tiles(const TunedUse &use) {
             const Wanted wanted{kernel.name(), code.name, cpu, phase, use.tokens};
             const auto choice = database->choose(wanted);
             if (use.warn && !choice) warn_of_stale(*database, wanted, *warned);
-            if (!choice || !fits(choice->tile, code.format)) return;
+            // More rows than this tier's stack holds: of another version's format.
+            if (!choice || choice->tile.rows > most_rows(code.format)) return;
             tile = choice->tile;
             from = choice->from;
         };
         choose("prefill", tiles.tile, tiles.tile_from);
         choose("decode", tiles.few, tiles.few_from);
         // A step's tile is part of a whole one.
-        if (tiles.few.rows <= tiles.tile.rows) return tiles;
-        return Tiles{code.tile, code.few};
+        if (tiles.few.rows > tiles.tile.rows) {
+            tiles.few = code.few;
+            tiles.few_from = Tiles{}.few_from;
+        }
+        if (tiles.few.rows > tiles.tile.rows) return Tiles{code.tile, code.few};
+        return tiles;
     };
 }
 

@@ -77,6 +77,13 @@ struct Owner {
 };
 constexpr Owner kWhole{~AtomSet{0}, 0};  // all kept pairs
 
+// Does an atom list its keys one by one?
+inline bool lists_single_keys(const lac_pattern &p) {
+    for (uint32_t a = 0; a < p.atom_count; a++)
+        if (segment_of(p.atom[a]).source != Source::kPanels) return true;
+    return false;
+}
+
 // The owners that share a pattern among them. Atoms whose keys lie in the same panels for the same
 // rows are one owner: no panel is visited for each of them.
 struct Owners {

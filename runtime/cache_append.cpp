@@ -21,8 +21,9 @@ void copy(const Elements &to, const Elements &from, int64_t count, int64_t from_
         default: return copy_words<uint32_t>(to.data, from.data, count, from_step);
     }
 }
-void copy_scales(float *to, const float *from, int64_t count) {
-    if (to) copy_words<float>(to, from, count, 1);
+// From the staging panel; null where there are none.
+void copy_scales(float *scales, int64_t at, const float *staged, int64_t count) {
+    if (scales) copy_words<float>(scales + at, staged, count, 1);
 }
 
 // Keys of one residue class that share a panel.
@@ -88,9 +89,8 @@ private:
             store.keys.from(lanes.place * keys * elements + lanes.first * beside);
         for (int64_t d = 0; d < elements; d += beside)
             copy(panel.from(d * keys), staging_.keys.from(d * keys), lanes.count * beside);
-        copy_scales(
-            store.key_scales ? store.key_scales + lanes.place * keys + lanes.first : nullptr,
-            staging_.key_scales, lanes.count);
+        copy_scales(store.key_scales, lanes.place * keys + lanes.first, staging_.key_scales,
+                    lanes.count);
         add_flag(store.keys_nonfinite[lanes.place], *staging_.keys_nonfinite, lanes.opened);
     }
 
@@ -101,9 +101,8 @@ private:
         for (int64_t p = 0; p < variant_.value_planes; p++)
             copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
                  staging_.values.from(p * staging_.panels * size), lanes.count * plane);
-        copy_scales(
-            store.value_scales ? store.value_scales + lanes.place * keys + lanes.first : nullptr,
-            staging_.value_scales, lanes.count);
+        copy_scales(store.value_scales, lanes.place * keys + lanes.first, staging_.value_scales,
+                    lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
     }
 

@@ -56,11 +56,11 @@ void group_segments(lac_plan &plan, bool own_lists) {
 
 // What (row, key) pairs a tile costs that computes so many panels.
 int64_t tile_cost(const lac_variant &v, int64_t panels) {
-    return v.tile_pairs + panels * v.panel_keys * v.tile_rows;
+    return v.tile_pairs + panels * v.panel_keys * v.usual_rows;
 }
 // Of causal tiles 1, 2, 3, … of dense order, half a panel of each in vain.
 int64_t dense_cost(const lac_variant &v, int64_t rows) {
-    const int64_t tile_rows = v.tile_rows, square = tile_rows * tile_rows;
+    const int64_t tile_rows = v.usual_rows, square = tile_rows * tile_rows;
     const int64_t tiles = ceil_div(rows, tile_rows);
     return tiles * (v.tile_pairs + v.panel_keys * tile_rows / 2) + tiles * (tiles + 1) / 2 * square;
 }
@@ -79,10 +79,10 @@ int64_t crossover_of(const lac_plan &plan) {
     // Rows that pass through several groups are folded in between.
     int64_t sparse = classes * tile_cost(v, 1);
     if (plan.group_count > 1) sparse += sparse / 2;
-    int64_t at = v.tile_rows;
+    int64_t at = v.usual_rows;
     while (at < kLatestCrossover &&
            10 * (dense_cost(v, at) + sparse) > 11 * dense_cost(v, at + classes))
-        at += v.tile_rows;
+        at += v.usual_rows;
     return at;
 }
 

@@ -1,7 +1,7 @@
 #include "runtime/validate.h"
 
 #include "patterns/parse.h"
-#include "runtime/elements.h"
+#include "runtime/convert.h"
 #include "runtime/fixed8.h"
 #include "runtime/lists.h"
 
@@ -26,11 +26,7 @@ lac_status validate_lengths(const lac_shape &s) {
     return LAC_OK;
 }
 
-bool is_finite(float x) {
-    uint32_t bits = 0;
-    __builtin_memcpy(&bits, &x, sizeof bits);
-    return (bits & 0x7f800000u) != 0x7f800000u;
-}
+bool is_finite(float x) { return (bits_of(x) & 0x7f800000u) != 0x7f800000u; }
 
 // heads(...) must cover the shape's query heads, or other atoms must hold for all, and it must
 // name no others: a spec for another model is an error.
@@ -45,12 +41,6 @@ bool names_heads(const lac_pattern &p, int64_t heads) {
         if (a.first_head <= covered) covered = larger<int64_t>(covered, a.end_head);
     }
     return for_all || covered == heads;
-}
-
-bool lists_single_keys(const lac_pattern &p) {
-    for (uint32_t i = 0; i < p.atom_count; i++)
-        if (segment_of(p.atom[i]).source != Source::kPanels) return true;
-    return false;
 }
 
 lac_status validate_lists(const lac_pattern &p, const lac_shape &s) {

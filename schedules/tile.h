@@ -44,6 +44,9 @@ struct Tile {
     bool streams = false;  // P·V panel by panel: V is read once, in few streams
 };
 
+// A tile's scores are at most 16 KiB, which Halide puts on the stack.
+constexpr int most_rows(const Format &f) { return 4096 / (f.panel_keys * (f.chunk + 1)); }
+
 // Of stages and schedules: what was tuned for another says nothing. To be raised with every change
 // that moves the time of kernels.
 constexpr int kAlgorithmVersion = 1;

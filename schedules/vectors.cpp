@@ -8,58 +8,6 @@ using namespace Halide;
 
 namespace vectors {
 
-void queries(PackQueriesStages &s, const Tile &, int lanes) {
-    s.packed.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
-    s.magnitude.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
-    RVar block("block"), feature("feature");
-    s.magnitude.update()
-        .allow_race_conditions()
-        .split(s.scan.x, block, feature, lanes, TailStrategy::GuardWithIf)
-        .reorder(feature, s.scan.y, block)
-        .vectorize(feature);
-}
-
-namespace {
-
-// Magnitudes of a row side by side; what is read twice a row, the scales, is an output.
-void quantised(QuantiseStages &s) {
-    s.scales.compute_root();
-    if (!s.lane_largest.defined()) return;
-    s.lane_largest.compute_at(s.scales, s.ki).vectorize(s.l);
-    s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
-}
-
-}  // namespace
-
-void keys(PackKeysStages &s, const Tile &, int lanes) {
-    Var block("block"), feature("feature");
-    s.packed.compute_root().bound(s.ki, 0, s.panel_keys);
-    if (s.head_dim >= lanes) {
-        // A square of features by keys is read along features and written along keys.
-        s.packed.split(s.d, block, feature, lanes, TailStrategy::ShiftInwards)
-            .reorder(s.ki, feature, block, s.p)
-            .unroll(feature);
-        s.rows.compute_at(s.packed, block).vectorize(s.d, lanes).unroll(s.ki);
-    }
-    s.packed.vectorize(s.ki, lanes).unroll(s.ki);
-    if (s.quantised.scales.defined()) {
-        if (s.quantised.lane_largest.defined())
-            s.quantised.units.compute_at(s.packed, s.p)
-                .vectorize(s.quantised.d, lanes, TailStrategy::GuardWithIf);
-        return quantised(s.quantised);
-    }
-    s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
-    s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l);
-}
-
-void values(PackValuesStages &s, const Tile &, int lanes) {
-    s.packed.compute_root().bound(s.di, 0, s.format.plane).bound(s.ki, 0, s.format.panel_keys);
-    s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
-    if (s.quantised.scales.defined()) return quantised(s.quantised);
-    s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
-    s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
-}
-
 int planes_at_once(const PartialStages &s, const Tile &tile) {
     const int planes = padded_features(s.value_dim, s.format) / s.format.plane;
     int most = tile.value_planes;
@@ -121,19 +69,16 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
         .unroll(s.l)
         .unroll(s.panel_lanes.x);
     s.row_max.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
-    s.weight.compute_at(s.out, block)
-        .store_in(MemoryType::Stack)
-        .bound_storage(s.kj, s.format.chunk + 1)
-        .vectorize(s.ki, lanes)
-        .unroll(s.ki)
-        .specialize(s.finite_scores);
-    if (s.scaled_weight.defined())
-        s.scaled_weight.compute_at(s.out, block)
+    const auto weights = [&](Func f, const Expr &usual) {
+        f.compute_at(s.out, block)
             .store_in(MemoryType::Stack)
             .bound_storage(s.kj, s.format.chunk + 1)
             .vectorize(s.ki, lanes)
             .unroll(s.ki)
-            .specialize(s.finite_values);
+            .specialize(usual);
+    };
+    weights(s.weight, s.finite_scores);
+    if (s.scaled_weight.defined()) weights(s.scaled_weight, s.finite_values);
     s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
@@ -298,53 +243,6 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
         .allow_race_conditions()
         .vectorize(s.scatter.x, lanes, TailStrategy::GuardWithIf);
     if (s.one_part.defined()) consumer.update().specialize(s.one_part);
-}
-
-// Some vectors of features go down the keys of a block, and are then written feature by feature.
-void summarise(SummariseStages &s, const Tile &, int lanes) {
-    Var part("part"), feature("feature");
-    int vectors = 4;  // enough to hide the latency of a maximum
-    while (vectors > 1 && vectors * lanes > s.head_dim) vectors /= 2;
-    const int features = vectors * lanes <= s.head_dim ? vectors * lanes : s.head_dim;
-    for (Func f : {s.high, s.low})
-        f.split(s.d, part, feature, features, TailStrategy::ShiftInwards)
-            .reorder(feature, part, s.b)
-            .unroll(feature);
-    const auto accumulate = [&](Func f, const Func &out) {
-        f.compute_at(out, part).bound_extent(s.d, features);
-        f.update().reorder(s.d, s.keys);
-        if (features % lanes) return;
-        f.vectorize(s.d, lanes).unroll(s.d);
-        f.update().vectorize(s.d, lanes).unroll(s.d);
-    };
-    accumulate(s.most, s.high);
-    accumulate(s.total, s.high);
-    accumulate(s.least, s.low);
-    s.high.specialize(s.mean);
-}
-
-// The loops of Q·K, with blocks for keys: each register block is some rows by `step` blocks.
-void route(RouteStages &s, const Tile &tile, int lanes) {
-    Var step("step"), block("block");
-    s.out.vectorize(s.b, lanes);
-    s.out.update()
-        .split(s.b, step, block, s.step)
-        .reorder(block, s.rows.x, step, s.rows.y)
-        .vectorize(block, lanes)
-        .unroll(block)
-        .unroll(s.rows.x);
-    for (Func f : {s.positive, s.negative}) {
-        f.compute_at(s.out, s.rows.y).store_in(MemoryType::Stack);
-        if (s.head_dim >= lanes) f.vectorize(s.d, lanes, TailStrategy::ShiftInwards);
-    }
-    s.score.compute_at(s.out, step).vectorize(s.b, lanes).unroll(s.b).unroll(s.i);
-    s.score.update()
-        .reorder(s.b, s.i, s.features)
-        .vectorize(s.b, lanes)
-        .unroll(s.b)
-        .unroll(s.i)
-        .unroll(s.features, tile.score_unroll);
-    s.out.update().specialize(s.mean);
 }
 
 }  // namespace vectors

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/cached.h"
+#include "tests/kernel_params.h"
 
 namespace lacuna {
 namespace {
@@ -17,7 +18,7 @@ Problem problem(const std::string &pattern) {
     return p;
 }
 
-class Alibi : public testing::TestWithParam<std::tuple<int, std::string>> {
+class Alibi : public testing::TestWithParam<KernelOnTier> {
 protected:
     static lac_kernel kernel_for(Problem &p) {
         const lac_kernel_entry &e = lac_kernels.kernels[std::get<0>(GetParam())];
@@ -74,24 +75,11 @@ TEST_P(Alibi, TheSameBitsThroughACache) {
     }
 }
 
-std::vector<int> kernels() {
-    std::vector<int> chosen;
-    for (int i = 0; i < lac_kernels.kernel_count; i++) {
-        const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (!e.pattern && (e.head_dim == 64 || e.head_dim == 20)) chosen.push_back(i);
-    }
-    return chosen;
+bool chosen(const lac_kernel_entry &e) {
+    return !e.pattern && (e.head_dim == 64 || e.head_dim == 20);
 }
 
-std::string name_of(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
-    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
-           std::get<1>(info.param);
-}
-
-INSTANTIATE_TEST_SUITE_P(Kernels, Alibi,
-                         testing::Combine(testing::ValuesIn(kernels()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Kernels, Alibi, kernels_on_tiers(chosen), kernel_on_tier_name);
 
 TEST(AlibiCompiled, TakesSlopesTimesDistances) {
     for (int i = 0; i < lac_kernels.kernel_count; i++) {

@@ -177,10 +177,12 @@ TEST_F(Cli, RunReadsListsOfKeys) {
          {"--mask m.npy --pattern mask:csr", "--mask m.npy --pattern mask:pairs",
           "--mask m.npy --pattern topk:15", "--globals g.npy --pattern bidi/global:list",
           "--mask m.npy --globals g.npy --pattern heads(0-2=mask:csr|3=window:2)+global:list"}) {
-        const Ended ended =
-            call("run --q q.npy --k k.npy --v v.npy -o out.npy --check --json " + options);
-        ASSERT_EQ(ended.code, 0) << options << ended.err;
-        EXPECT_EQ(json::parse(ended.out)["agrees"], true) << options;
+        for (const char *types : {"", " --kv-dtype int8"}) {
+            const Ended ended = call(
+                "run --q q.npy --k k.npy --v v.npy -o out.npy --check --json " + options + types);
+            ASSERT_EQ(ended.code, 0) << options << types << ended.err;
+            EXPECT_EQ(json::parse(ended.out)["agrees"], true) << options << types;
+        }
     }
 }
 

@@ -16,6 +16,7 @@ TEST_F(Cli, RunTakesTypes) {
         const char *options, *kernel, *descr;
     } rows[] = {{"--kv-dtype f16", "lac_attention_f32_kvf16_d16", "'<f4'"},
                 {"--dtype f16", "lac_attention_f16_d16", "'<f2'"},
+                {"--kv-dtype int8", "lac_attention_f32_kvint8_d16", "'<f4'"},
                 {"--dtype bf16 --kv-dtype f16,f32", "lac_attention_bf16_kf16_vf32_d16", "'<f4'"}};
     for (const auto &row : rows) {
         const json run = parsed(kRun + "--check --json " + row.options);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "tests/kernel_params.h"
 #include "tests/planned.h"
 
 namespace lacuna {
@@ -63,7 +64,7 @@ std::vector<int> random_sizes(int total, int most, unsigned seed) {
     return sizes;
 }
 
-class Determinism : public testing::TestWithParam<std::tuple<int, std::string>> {
+class Determinism : public testing::TestWithParam<KernelOnTier> {
 protected:
     static const lac_kernel_entry &entry() { return lac_kernels.kernels[std::get<0>(GetParam())]; }
     static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
@@ -258,25 +259,12 @@ TEST_P(Determinism, AnyLayout) {
 
 // Every compiled pattern, and of the kernels for any pattern one whose features fill whole vectors
 // and two that do not.
-std::vector<int> kernels() {
-    std::vector<int> chosen;
-    for (int i = 0; i < lac_bundle_kernel_count(&lac_kernels); i++) {
-        const lac_kernel_entry &e = lac_kernels.kernels[i];
-        const bool odd = e.head_dim == 20 || e.value_dim == 24;
-        if (e.pattern || odd || (e.head_dim == 64 && e.value_dim == 64)) chosen.push_back(i);
-    }
-    return chosen;
+bool chosen(const lac_kernel_entry &e) {
+    const bool odd = e.head_dim == 20 || e.value_dim == 24;
+    return e.pattern || odd || (e.head_dim == 64 && e.value_dim == 64);
 }
 
-std::string test_name(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
-    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
-           std::get<1>(info.param);
-}
-
-INSTANTIATE_TEST_SUITE_P(All, Determinism,
-                         testing::Combine(testing::ValuesIn(kernels()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         test_name);
+INSTANTIATE_TEST_SUITE_P(All, Determinism, kernels_on_tiers(chosen), kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

@@ -1,6 +1,7 @@
 // fixed8 against the float64 oracle on normal data, and the bits that it promises.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <random>
 
@@ -81,7 +82,7 @@ struct Fixed8 {
         const size_t room = memory.size() * sizeof(Line);
         if (lac_status e = lac_plan_init(&kernel, &pattern, &shape, memory.data(), room, &plan))
             return e;
-        bytes = lac_workspace_bytes(plan, 1);
+        bytes = lac_workspace_bytes(plan, std::max(args.threads, 1));
         std::vector<Line> workspace(bytes / sizeof(Line) + 1);
         const lac_tensor tq =
             view(q.units, LAC_I8, size, size.heads, size.q_tokens, q.scales.data());
@@ -181,6 +182,26 @@ TEST(Fixed8Range, NegativeScaleTurnsTheLeastElement) {
     for (int d = 0; d < 20; d++) EXPECT_NEAR(run.out[d], 50 * 128, 2) << d;
 }
 
+TEST(Fixed8Bits, DoNotHangOnThreadsOrBatch) {
+    for (const char *pattern : {"dense", "window:40+every:7+sink:4", "dilated:9,4"}) {
+        Fixed8 alone({pattern, 1, 4, 2, 70, 600, 64}), both({pattern, 2, 4, 2, 70, 600, 64});
+        ASSERT_EQ(alone.attend(), LAC_OK);
+        both.args.parallel_for = [](void *, int32_t count, lac_work work, void *argument) {
+            while (count-- > 0) work(argument, count);
+        };
+        for (const int threads : {1, 2, 5}) {
+            both.args.threads = threads;
+            std::fill(both.out.begin(), both.out.end(), int16_t{-1});
+            ASSERT_EQ(both.attend(), LAC_OK);
+            EXPECT_TRUE(std::equal(alone.out.begin(), alone.out.end(), both.out.begin()))
+                << pattern << " on " << threads;
+            EXPECT_TRUE(std::equal(alone.log_sum_exp.begin(), alone.log_sum_exp.end(),
+                                   both.log_sum_exp.begin()))
+                << pattern << " on " << threads;
+        }
+    }
+}
+
 TEST(Fixed8Arguments, WhatItDoesNotDoIsRefused) {
     Fixed8 run({"dense", 1, 1, 1, 4, 4, 64});
     run.args.softcap = 1;
@@ -188,6 +209,9 @@ TEST(Fixed8Arguments, WhatItDoesNotDoIsRefused) {
     run.args.softcap = 0;
     const float sink = 0;
     run.args.sink_logits = &sink;
+    EXPECT_EQ(run.attend(), LAC_BAD_ARGUMENT);
+    run.args.sink_logits = nullptr;
+    run.args.alibi_slopes = &sink;
     EXPECT_EQ(run.attend(), LAC_BAD_ARGUMENT);
 }
 

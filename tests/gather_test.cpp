@@ -288,10 +288,7 @@ TEST_P(ListedKeys, KeptPoisonReachesOnlyRowsThatKeepIt) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ListedKeys,
-                         testing::Combine(testing::ValuesIn(kernels_for_any_pattern()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         listed_name);
+INSTANTIATE_TEST_SUITE_P(All, ListedKeys, kernels_on_tiers(for_any_pattern), kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

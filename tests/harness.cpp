@@ -176,12 +176,6 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
 
 namespace {
 
-bool lists_keys(const lac_pattern &pattern) {
-    for (uint32_t a = 0; a < pattern.atom_count; a++)
-        if (segment_of(pattern.atom[a]).source != Source::kPanels) return true;
-    return false;
-}
-
 // The larger error, and NaN is larger than any number.
 double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
@@ -202,7 +196,7 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
                          p.softcap,
                          p.alibi_slopes.empty() ? 0 : p.alibi_slopes[static_cast<size_t>(h)]};
     std::vector<float> q = t.q.rows(b, h, nq);
-    const bool integers = p.key_type == LAC_I8 && !lists_keys(pattern);
+    const bool integers = p.key_type == LAC_I8 && !lists_single_keys(pattern);
     if (integers) q = as_queried(q, static_cast<size_t>(p.head_dim), scale);
     const OracleOutput want =
         oracle(in, q.data(), t.k.rows(b, kv, nk).data(), t.v.rows(b, kv, nk).data());
@@ -217,7 +211,7 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     if (power > 0) tolerance += stored / power;
     // Of keys that are listed, some meet Q as it is and others Q as integers.
     const bool mixed = p.key_type == LAC_I8 && !integers;
-    const double rounding = mixed ? 0x1p-13 * (1 + want.largest_score) : 0;
+    const double rounding = mixed ? query_rounding_error(want.largest_score) : 0;
     tolerance += rounding * rounding;
     result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;
     for (int i = 0; i < nq; i++) {

@@ -5,13 +5,14 @@
 
 #include "lacuna/router.h"
 #include "tests/cached.h"
+#include "tests/kernel_params.h"
 
 namespace lacuna {
 namespace {
 
 constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
 
-class Integers : public testing::TestWithParam<std::tuple<int, std::string>> {
+class Integers : public testing::TestWithParam<KernelOnTier> {
 protected:
     static const lac_kernel_entry &entry() { return lac_kernels.kernels[std::get<0>(GetParam())]; }
     static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
@@ -183,23 +184,10 @@ TEST_P(Integers, NanStaysWhereItIsKept) {
     }
 }
 
-std::vector<int> kernels_of_integers() {
-    std::vector<int> chosen;
-    for (int i = 0; i < lac_kernels.kernel_count; i++) {
-        const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (e.key_type == LAC_I8 || e.value_type == LAC_I8) chosen.push_back(i);
-    }
-    return chosen;
+bool of_integers(const lac_kernel_entry &e) {
+    return e.key_type == LAC_I8 || e.value_type == LAC_I8;
 }
-std::string name_of(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
-    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
-           std::get<1>(info.param);
-}
-
-INSTANTIATE_TEST_SUITE_P(Kernels, Integers,
-                         testing::Combine(testing::ValuesIn(kernels_of_integers()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         name_of);
+INSTANTIATE_TEST_SUITE_P(Kernels, Integers, kernels_on_tiers(of_integers), kernel_on_tier_name);
 
 TEST(IntegerFactors, MustBeNumbersAndForIntegers) {
     Problem p;

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "tests/agree.h"
+#include "tests/kernel_params.h"
 
 namespace lacuna {
 namespace {
@@ -77,7 +78,7 @@ public:
 };
 const auto *const kGrid = testing::AddGlobalTestEnvironment(new GridIsFull);
 
-class EveryKernel : public testing::TestWithParam<std::tuple<int, std::string>> {
+class EveryKernel : public testing::TestWithParam<KernelOnTier> {
 protected:
     static const lac_kernel_entry &entry() { return lac_kernels.kernels[std::get<0>(GetParam())]; }
     static lac_kernel kernel() { return find_kernel(entry(), std::get<1>(GetParam())); }
@@ -243,15 +244,9 @@ TEST_P(EveryKernel, CompiledPatternEqualsMaskWordsBitForBit) {
     }
 }
 
-std::string test_name(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
-    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
-           std::get<1>(info.param);
-}
-
 INSTANTIATE_TEST_SUITE_P(All, EveryKernel,
-                         testing::Combine(testing::Range(0, lac_bundle_kernel_count(&lac_kernels)),
-                                          testing::ValuesIn(runnable_tiers())),
-                         test_name);
+                         kernels_on_tiers([](const lac_kernel_entry &) { return true; }),
+                         kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

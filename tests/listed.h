@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "runtime/pack_rows.h"
-#include "tests/harness.h"
+#include "tests/kernel_params.h"
 
 namespace lacuna {
 
@@ -98,7 +98,7 @@ inline void expect_row(const WantedRow &want, const float *got, const lac_varian
 }
 
 // Every kernel for any pattern on every tier that runs here.
-class ListedKeys : public testing::TestWithParam<std::tuple<int, std::string>> {
+class ListedKeys : public testing::TestWithParam<KernelOnTier> {
 protected:
     static const lac_variant &variant() {
         const lac_kernel_entry &e = lac_kernels.kernels[std::get<0>(GetParam())];
@@ -106,16 +106,6 @@ protected:
     }
 };
 
-inline std::vector<int> kernels_for_any_pattern() {
-    std::vector<int> chosen;
-    for (int i = 0; i < lac_bundle_kernel_count(&lac_kernels); i++)
-        if (!lac_kernels.kernels[i].pattern) chosen.push_back(i);
-    return chosen;
-}
-
-inline std::string listed_name(const testing::TestParamInfo<std::tuple<int, std::string>> &info) {
-    return std::string(lac_bundle_kernel_name(&lac_kernels, std::get<0>(info.param))) + "_" +
-           std::get<1>(info.param);
-}
+inline bool for_any_pattern(const lac_kernel_entry &e) { return !e.pattern; }
 
 }  // namespace lacuna

@@ -55,6 +55,8 @@ double rounding_error(lac_type type, double x) {
     return std::abs(x) * 0x1p-8;
 }
 
+double query_rounding_error(double largest_score) { return 0x1p-13 * (1 + largest_score); }
+
 double nmse(const std::vector<double> &want, const std::vector<double> &got) {
     double error = 0, power = 0;
     for (size_t i = 0; i < want.size(); i++) {

@@ -29,6 +29,9 @@ OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const
 // How far storing x as an element may move it: half a unit in the last place.
 double rounding_error(lac_type type, double x);
 
+// How far rounding Q to integers may move a score, where the reference has not rounded it.
+double query_rounding_error(double largest_score);
+
 // Σ(got - want)² / Σ want²; 0 when both are zero.
 double nmse(const std::vector<double> &want, const std::vector<double> &got);
 

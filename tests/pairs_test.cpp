@@ -114,10 +114,7 @@ TEST_P(FlatPairs, PoisonReachesOnlyRowsThatListIt) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, FlatPairs,
-                         testing::Combine(testing::ValuesIn(kernels_for_any_pattern()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         listed_name);
+INSTANTIATE_TEST_SUITE_P(All, FlatPairs, kernels_on_tiers(for_any_pattern), kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

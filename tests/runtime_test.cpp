@@ -209,6 +209,34 @@ TEST(Status, PanelsOfTooManyClasses) {
     EXPECT_EQ(measure(1 << 21), LAC_BAD_LENGTH);
 }
 
+// A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone.
+TEST(Plan, OfATunedTileHasTheSameCrossover) {
+    for (const char *text : {"strided:16", "window:32+strided:16", "dilated:9,7"}) {
+        const lac_pattern pattern = parse(text);
+        const Problem p = [] {
+            Problem p;
+            p.q_tokens = p.k_tokens = 4096;
+            return p;
+        }();
+        const lac_shape shape = p.shape();
+        std::set<int32_t> found;
+        for (const int rows : {4, 8, 12, 16}) {
+            lac_kernel kernel = find_kernel(general_kernel(), runnable_tiers().front());
+            lac_variant tuned = *kernel.variant;
+            tuned.tile_rows = rows;
+            kernel.variant = &tuned;
+            size_t bytes = 0;
+            lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+            const lac::Memory memory(bytes);
+            const lac_plan *plan = nullptr;
+            lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
+            found.insert(lac_plan_crossover(plan));
+        }
+        EXPECT_EQ(found.size(), 1U) << text;
+        EXPECT_GT(*found.begin(), 0) << text;
+    }
+}
+
 TEST(Status, PlanOfAnotherPattern) {
     Trial s;
     for (int32_t i = 0; i < lac_bundle_kernel_count(&lac_kernels); i++) {

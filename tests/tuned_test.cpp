@@ -9,6 +9,7 @@
 #include "cli/bench_compare.h"
 #include "cli/files.h"
 #include "cli/tuned_store.h"
+#include "cli/tuned_tiles.h"
 #include "schedules/tile_text.h"
 #include "tests/folder.h"
 
@@ -87,6 +88,34 @@ protected:
         return {entry("mine", tile).key, tile, "ok", 0.97, 1.5};
     }
 };
+
+// A step's tile that is larger than a whole one falls away, and it alone.
+TEST_F(Store, ATileTooLargeForAStepLeavesTheOther) {
+    Tier tier{};
+    tier.name = "avx2";
+    tier.format = {16, 20, 16, 8, 300};
+    tier.tile = kTile;
+    tier.few = {4, 4, 4, 4, 2, 1, true};
+    const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
+    const Tile small{6, 6, 6, 1, 2, 1}, large{8, 8, 8, 1, 2, 1};
+    const auto put = [&](const char *phase, const Tile &tile) {
+        const TuneKey key{kernel.name(), "avx2", "mine", shape_class(phase, 4096).name(),
+                          kAlgorithmVersion};
+        store().prepare();
+        store().put({{key, tile, 1.1, "2026-01-01"}});
+    };
+    put("prefill", small);
+    put("decode", large);
+    ::setenv("LACUNA_TUNED", (folder / "tuned").c_str(), 1);
+    TunedUse use;
+    use.cpu = "mine";
+    const Tiles tiles = tuned_tiles(use)(kernel, tier);
+    ::unsetenv("LACUNA_TUNED");
+    EXPECT_EQ(tiles.tile, small);
+    EXPECT_EQ(tiles.few, tier.few);
+    EXPECT_EQ(tiles.few_from, "default");
+    EXPECT_NE(tiles.tile_from, "default");
+}
 
 TEST_F(Store, ALineTellsDamage) {
     const std::string line = trial_line(trial(kThird));

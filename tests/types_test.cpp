@@ -310,10 +310,7 @@ TEST_P(Types, OutputIsRoundedToNearestEven) {
     }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Types,
-                         testing::Combine(testing::ValuesIn(kernels_of_narrow_types()),
-                                          testing::ValuesIn(runnable_tiers())),
-                         narrow_name);
+INSTANTIATE_TEST_SUITE_P(All, Types, kernels_on_tiers(of_narrow_types), kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

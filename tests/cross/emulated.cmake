@@ -1,7 +1,7 @@
 # lacuna_emulated_tests(arch TRIPLE t COMPILER prefix EMULATOR program CPU cpu): builds cross/ for
 # the triple and adds a CTest entry a test, run by the emulator as that CPU.
 include(ExternalProject)
-set(cross_tests kernel gather pairs determinism cache run_time_lists list_cuts integers)
+set(cross_tests kernel gather pairs determinism cache cache_calls run_time_lists list_cuts integers)
 # Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
 set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
 # What emulated aarch64 has shown of the same C code, and the other tests show of the kernels.

@@ -1,0 +1,60 @@
+// Packing of Q, K and V.
+#include "schedules/vectors.h"
+
+namespace lacuna::vectors {
+
+using namespace Halide;
+
+void queries(PackQueriesStages &s, const Tile &, int lanes) {
+    s.packed.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
+    s.magnitude.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
+    RVar block("block"), feature("feature");
+    s.magnitude.update()
+        .allow_race_conditions()
+        .split(s.scan.x, block, feature, lanes, TailStrategy::GuardWithIf)
+        .reorder(feature, s.scan.y, block)
+        .vectorize(feature);
+}
+
+namespace {
+
+// Magnitudes of a row side by side; what is read twice a row, the scales, is an output.
+void quantised(QuantiseStages &s) {
+    s.scales.compute_root();
+    if (!s.lane_largest.defined()) return;
+    s.lane_largest.compute_at(s.scales, s.ki).vectorize(s.l);
+    s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
+}
+
+}  // namespace
+
+void keys(PackKeysStages &s, const Tile &, int lanes) {
+    Var block("block"), feature("feature");
+    s.packed.compute_root().bound(s.ki, 0, s.panel_keys);
+    if (s.head_dim >= lanes) {
+        // A square of features by keys is read along features and written along keys.
+        s.packed.split(s.d, block, feature, lanes, TailStrategy::ShiftInwards)
+            .reorder(s.ki, feature, block, s.p)
+            .unroll(feature);
+        s.rows.compute_at(s.packed, block).vectorize(s.d, lanes).unroll(s.ki);
+    }
+    s.packed.vectorize(s.ki, lanes).unroll(s.ki);
+    if (s.quantised.scales.defined()) {
+        if (s.quantised.lane_largest.defined())
+            s.quantised.units.compute_at(s.packed, s.p)
+                .vectorize(s.quantised.d, lanes, TailStrategy::GuardWithIf);
+        return quantised(s.quantised);
+    }
+    s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
+    s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l);
+}
+
+void values(PackValuesStages &s, const Tile &, int lanes) {
+    s.packed.compute_root().bound(s.di, 0, s.format.plane).bound(s.ki, 0, s.format.panel_keys);
+    s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
+    if (s.quantised.scales.defined()) return quantised(s.quantised);
+    s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
+    s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
+}
+
+}  // namespace lacuna::vectors
