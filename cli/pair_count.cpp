@@ -16,7 +16,7 @@ lac_variant sizes_alone() {
     variant.panel_keys = 16;
     variant.chunk = 16;
     variant.plane = 16;
-    variant.tile_rows = 16;
+    variant.tile_rows = variant.usual_rows = 16;
     variant.head_dim = variant.value_dim = 16;
     variant.value_planes = 1;
     variant.partial_row = 32;
