@@ -68,35 +68,39 @@ using Params = std::map<std::string, std::string>;
 class Functions {
 public:
     Functions(const std::string &prefix, const KernelSpec &kernel, const Platform &platform,
-              const Tier &code, const Tiles &tiles)
-        : prefix_(prefix), kernel_(kernel), platform_(platform), code_(code), tiles_(tiles) {}
+              const Tier &tier, const Tiles &tiles)
+        : prefix_(prefix),
+          kernel_(kernel),
+          platform_(platform),
+          code_(code_of(platform, tier)),
+          dots_(tier.own_integers && kernel.dtypes.k == LAC_I8 ? tier : code_),
+          tiles_(tiles) {}
 
     // Of Q or K, or of V or the output.
     Function of_head(const char *generator, const std::string &types, Params params) const {
         const std::string size = std::to_string(kernel_.head_dim);
         params["head_dim"] = size;
-        return make(generator, types + "_d" + size, generator, std::move(params));
+        return make(generator, types + "_d" + size, generator, std::move(params), code_);
     }
     Function of_value(const char *name, const std::string &types, Params params,
                       const char *generator = nullptr) const {
         const std::string size = std::to_string(kernel_.value_dim);
         params["value_dim"] = size;
-        return make(name, types + "_d" + size, generator ? generator : name, std::move(params));
+        return make(name, types + "_d" + size, generator ? generator : name, std::move(params),
+                    code_);
     }
     Function of_fixed8(const char *name, const char *generator, Params params = {}) const {
         params["head_dim"] = std::to_string(kernel_.head_dim);
         params["value_dim"] = std::to_string(kernel_.value_dim);
-        return make(name, kernel_.types(), generator, std::move(params));
+        return make(name, kernel_.types(), generator, std::move(params), code_);
     }
-    // Of K and V: they are named as in a kernel whose Q is of K's type.
-    Function of_both(const std::string &name, const char *generator, Params params = {}) const {
-        KernelSpec types = kernel_;
-        types.dtypes.q = types.dtypes.k;
-        params["head_dim"] = std::to_string(types.head_dim);
-        params["value_dim"] = std::to_string(types.value_dim);
-        params["keys.type"] = halide_type_name(types.dtypes.k);
-        params["values.type"] = halide_type_name(types.dtypes.v);
-        return make(name, types.types(), generator, std::move(params));
+    // Of K in panels: integers are multiplied by the tier's own instructions.
+    Function partial(const std::string &name, Params params = {}) const {
+        return of_both(name, "partial", std::move(params), dots_);
+    }
+    // Of listed keys, which lie in rows.
+    Function listed(const std::string &name, const char *generator, Params params = {}) const {
+        return of_both(name, generator, std::move(params), code_);
     }
     // Those that know a tile or its rows are named by what is not the tier's.
     Function tiled(Function f, const Tile &tile, const Tile &usual) const {
@@ -116,18 +120,29 @@ public:
     Function few(Function f) const { return tiled(std::move(f), tiles_.few, code_.few); }
 
 private:
+    // Named as in a kernel whose Q is of K's type, or f32 where K's are integers.
+    Function of_both(const std::string &name, const char *generator, Params params,
+                     const Tier &code) const {
+        KernelSpec types = kernel_;
+        types.dtypes.q = types.dtypes.k == LAC_I8 ? LAC_F32 : types.dtypes.k;
+        params["head_dim"] = std::to_string(types.head_dim);
+        params["value_dim"] = std::to_string(types.value_dim);
+        params["keys.type"] = halide_type_name(types.dtypes.k);
+        params["values.type"] = halide_type_name(types.dtypes.v);
+        return make(name, types.types(), generator, std::move(params), code);
+    }
     Function make(const std::string &name, const std::string &types, const std::string &generator,
-                  Params params) const {
+                  Params params, const Tier &code) const {
         params["triple"] = platform_.clang_triple;
-        params["tier"] = code_.name;
-        return {prefix_ + "_" + name + "_" + types + "_" + code_.name, generator, std::move(params),
-                &code_};
+        params["tier"] = code.name;
+        return {prefix_ + "_" + name + "_" + types + "_" + code.name, generator, std::move(params),
+                &code};
     }
 
     const std::string &prefix_;
     const KernelSpec &kernel_;
     const Platform &platform_;
-    const Tier &code_;
+    const Tier &code_, &dots_;
     const Tiles &tiles_;
 };
 
@@ -181,7 +196,7 @@ const Tier &code_of(const Platform &platform, const Tier &tier) {
 
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier, const Tiles &tiles) {
-    const Functions f(prefix, kernel, platform, code_of(platform, tier), tiles);
+    const Functions f(prefix, kernel, platform, tier, tiles);
     if (kernel.dtypes.fixed8()) return fixed8_functions(f, code_of(platform, tier), tiles);
     const auto [q, k, v] = kernel.dtypes;
     const std::string rows = std::to_string(code_of(platform, tier).few.rows);
@@ -191,8 +206,8 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          f.of_value("pack_values", packing(v, v), packing_params(v, v)),
                          f.of_head("pack_keys", packing(q, k), packing_params(q, k)),
                          f.of_value("pack_values", packing(q, v), packing_params(q, v)),
-                         f.whole(f.of_both("partial", "partial")),
-                         f.few(f.of_both("partial_few", "partial", {{"rows", rows}})),
+                         f.whole(f.partial("partial")),
+                         f.few(f.partial("partial_few", {{"rows", rows}})),
                          // Partial results are f32.
                          f.with_rows(f.of_value("fold", dtype_name(LAC_F32), {})),
                          f.with_rows(f.of_value("merge", dtype_name(q), typed("out_type", q))),
@@ -204,15 +219,15 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {}};
     if (kernel.pattern) {
         const std::string pattern = canonical(*kernel.pattern), name = slug(*kernel.pattern);
-        all.partial = f.whole(f.of_both("partial_" + name, "partial", {{"pattern", pattern}}));
-        all.partial_few = f.few(
-            f.of_both("partial_few_" + name, "partial", {{"pattern", pattern}, {"rows", rows}}));
+        all.partial = f.whole(f.partial("partial_" + name, {{"pattern", pattern}}));
+        all.partial_few =
+            f.few(f.partial("partial_few_" + name, {{"pattern", pattern}, {"rows", rows}}));
         return all;
     }
-    all.gather = f.whole(f.of_both("gather", "gather"));
-    all.gather_few = f.few(f.of_both("gather_few", "gather", {{"rows", rows}}));
-    all.gather_row = f.with_rows(f.of_both("gather_row", "gather", {{"rows", "1"}}));
-    all.pairs = f.with_rows(f.of_both("pairs", "pairs"));
+    all.gather = f.whole(f.listed("gather", "gather"));
+    all.gather_few = f.few(f.listed("gather_few", "gather", {{"rows", rows}}));
+    all.gather_row = f.with_rows(f.listed("gather_row", "gather", {{"rows", "1"}}));
+    all.pairs = f.with_rows(f.listed("pairs", "pairs"));
     if (k == LAC_I8) return all;  // no router
     all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
     all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));
@@ -226,7 +241,10 @@ std::map<std::string, fs::path> compile_functions(
     std::vector<ForkedTask> tasks;
     for (const Function &f : functions) {
         const fs::path object = cached_object(describe(platform, f));
-        if (!objects.emplace(f.symbol, object).second) continue;
+        const auto [known, added] = objects.emplace(f.symbol, object);
+        if (!added && known->second != object)
+            throw Failure(kInternal, "two functions are called " + f.symbol);
+        if (!added) continue;
         if (fs::exists(object))
             done(f.symbol);
         else

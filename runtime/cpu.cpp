@@ -30,7 +30,11 @@ uint32_t cpu_features() {
         bit_AVX512F | bit_AVX512CD | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
     const bool avx512 = avx2 && (b & kLevel4) == kLevel4 && (saved & kZmm) == kZmm;
     if (avx512) features |= kCpuAvx512;
-    if (avx512 && (c & bit_AVX512VNNI)) features |= kCpuAvx512Vnni;
+    constexpr uint32_t kVnni =
+        bit_AVX512VNNI | bit_AVX512VBMI | bit_AVX512VBMI2 | bit_AVX512BITALG | bit_AVX512VPOPCNTDQ;
+    const bool vnni = avx512 && (b & bit_AVX512IFMA) && (c & kVnni) == kVnni;
+    if (!vnni || !__get_cpuid_count(7, 1, &a, &b, &c, &d)) return features;
+    if (a & bit_AVX512BF16) features |= kCpuAvx512Vnni;
     return features;
 }
 

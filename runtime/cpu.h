@@ -6,9 +6,9 @@ namespace lacuna {
 
 enum CpuFeature : uint32_t {
     kCpuSse41 = 1u << 0,
-    kCpuAvx2 = 1u << 1,    // with FMA and F16C, and the OS saves the registers
-    kCpuAvx512 = 1u << 2,  // F, CD, BW, DQ, VL, and the OS saves the registers
-    kCpuAvx512Vnni = 1u << 3,
+    kCpuAvx2 = 1u << 1,        // with FMA and F16C, and the OS saves the registers
+    kCpuAvx512 = 1u << 2,      // F, CD, BW, DQ, VL, and the OS saves the registers
+    kCpuAvx512Vnni = 1u << 3,  // and what Zen 4 and Sapphire Rapids have beside it
     kCpuNeon = 1u << 4,
     kCpuRvv128 = 1u << 5,  // RISC-V vectors of at least 128 bits
 };

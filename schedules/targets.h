@@ -20,7 +20,8 @@ struct Tier {
     Tile tile;
     Tile few;     // of kernels for a few rows: the query heads that share a KV head, and a list
     Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
-    bool on_request = false;  // generated only when --tiers names it
+    bool on_request = false;    // generated only when --tiers names it
+    bool own_integers = false;  // not shared: products of 8-bit keys
 };
 
 // A family of triples that are compiled alike.

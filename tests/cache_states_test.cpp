@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "tests/cached.h"
+#include "tests/kernel_params.h"
 
 namespace lacuna {
 namespace {
@@ -34,9 +35,10 @@ struct Op {
 
 class Machine {
 public:
-    Machine(const std::string &tier, const std::string &pattern, int max_append, int max_rollback)
-        : kernel_(find_kernel(general_kernel(problem(pattern)), tier)),
-          p_(problem(pattern)),
+    Machine(const lac_kernel_entry &entry, const std::string &tier, const std::string &pattern,
+            int max_append, int max_rollback)
+        : kernel_(find_kernel(entry, tier)),
+          p_(problem(entry, pattern)),
           t_(p_),
           cache_(std::make_unique<Cached>(kernel_, pattern,
                                           options_of(p_, max_append, max_rollback))) {}
@@ -55,14 +57,25 @@ public:
     }
 
 private:
-    static Problem problem(const std::string &pattern) {
+    static Problem problem(const lac_kernel_entry &entry, const std::string &pattern) {
         Problem p;
         p.pattern = pattern;
         p.heads = 4;
         p.kv_heads = 2;
-        p.head_dim = p.value_dim = 16;
         p.q_tokens = p.k_tokens = kContext;
+        fit(p, entry);
         return p;
+    }
+
+    // A row of `to`; integers take a scale of their own first.
+    void write(const TestTensor &to, int h, int i) {
+        constexpr float kLargest = 4;
+        std::normal_distribution<float> normal;
+        const lac_tensor t = to.view();
+        if (t.scales)
+            const_cast<float *>(t.scales)[h * t.tokens + i] =
+                kLargest / 127 * (1 + std::abs(normal(random_)));
+        for (int d = 0; d < t.features; d++) to.at(0, h, i, d) = normal(random_);
     }
 
     // Keys that come again after a trim are others than before.
@@ -71,13 +84,11 @@ private:
             RC_ASSERT(cache_->append(t_, 0, count) == LAC_CACHE_FULL);
             return;
         }
-        std::normal_distribution<float> normal;
         for (int h = 0; h < p_.kv_heads; h++)
-            for (int i = tokens_; i < tokens_ + count; i++)
-                for (int d = 0; d < p_.head_dim; d++) {
-                    t_.k.at(0, h, i, d) = normal(random_);
-                    t_.v.at(0, h, i, d) = normal(random_);
-                }
+            for (int i = tokens_; i < tokens_ + count; i++) {
+                write(t_.k, h, i);
+                write(t_.v, h, i);
+            }
         if (poisoned) t_.v.at(0, 0, tokens_, 3) = std::nanf("");
         RC_ASSERT(cache_->append(t_, 0, count) == LAC_OK);
         tokens_ += count;
@@ -155,19 +166,30 @@ private:
     int tokens_ = 0, high_ = 0;
 };
 
-TEST(CacheStates, EveryStepGivesTheBitsOfPlainAttention) {
-    for (const std::string &tier : runnable_tiers()) {
-        EXPECT_TRUE(rc::check("cache of " + tier, [&] {
-            const std::string pattern = *rc::gen::elementOf(
-                std::vector<std::string>(std::begin(kPatterns), std::end(kPatterns)));
-            const int max_append = *rc::gen::inRange(1, 40), back = *rc::gen::inRange(0, 24);
-            const auto numbers = *rc::gen::container<std::vector<unsigned>>(
-                *rc::gen::inRange(1, 160), rc::gen::inRange(0u, Op::kKinds * Op::kAmounts));
-            Machine machine(tier, pattern, max_append, back);
-            for (const unsigned number : numbers) machine.run(Op::from(number));
-        }));
-    }
+class CacheStates : public testing::TestWithParam<KernelOnTier> {};
+
+TEST_P(CacheStates, EveryStepGivesTheBitsOfPlainAttention) {
+    const auto [index, tier] = GetParam();
+    const lac_kernel_entry &entry = lac_kernels.kernels[index];
+    EXPECT_TRUE(rc::check(entry.name + (" on " + tier), [&, &tier = tier] {
+        const std::string pattern = *rc::gen::elementOf(
+            std::vector<std::string>(std::begin(kPatterns), std::end(kPatterns)));
+        const int max_append = *rc::gen::inRange(1, 40), back = *rc::gen::inRange(0, 24);
+        const auto numbers = *rc::gen::container<std::vector<unsigned>>(
+            *rc::gen::inRange(1, 160), rc::gen::inRange(0u, Op::kKinds * Op::kAmounts));
+        Machine machine(entry, tier, pattern, max_append, back);
+        for (const unsigned number : numbers) machine.run(Op::from(number));
+    }));
 }
+
+// Each type that a cache can hold; heads as small as there are.
+bool chosen(const lac_kernel_entry &e) {
+    const std::string name = e.name;
+    return name == "lac_attention_f32_d16" || name == "lac_attention_f16_d20" ||
+           name == "lac_attention_f32_kvf16_d64" || name == "lac_attention_f32_kvint8_d64" ||
+           name == "lac_attention_f16_kint8_d20" || name == "lac_attention_bf16_kf16_d96x24";
+}
+INSTANTIATE_TEST_SUITE_P(Kernels, CacheStates, kernels_on_tiers(chosen), kernel_on_tier_name);
 
 }  // namespace
 }  // namespace lacuna

@@ -1,0 +1,60 @@
+// The functions that kernels are made of: a name stands for one function.
+#include "cli/kernel_jobs.h"
+
+#include <gtest/gtest.h>
+
+namespace lacuna {
+namespace {
+
+const char *const kEveryType = R"({"kernels": [
+    {"dtype": "f32", "head_dim": [16, 64]},
+    {"dtype": "f16", "head_dim": [16, 64]},
+    {"dtype": "bf16", "kv_dtype": "f16", "head_dim": [16, 64]},
+    {"dtype": "f32", "kv_dtype": "int8", "head_dim": [16, 64]},
+    {"dtype": "f16", "kv_dtype": "int8", "head_dim": [16, 64]},
+    {"dtype": "f32", "kv_dtype": "f32,int8", "head_dim": 64},
+    {"dtype": "f32", "kv_dtype": "int8,f16", "head_dim": 64, "value_dim": 16},
+    {"dtype": "f32", "head_dim": 64, "pattern": "window:8"},
+    {"dtype": "fixed8", "head_dim": [16, 64]}]})";
+
+std::string text(const Function &f) {
+    std::string all = f.generator;
+    for (const auto &[key, value] : f.params) all += " " + key + "=" + value;
+    return all;
+}
+
+TEST(KernelJobs, ANameStandsForOneFunction) {
+    const auto kernels = parse_spec(kEveryType, "s.json").kernels;
+    for (const Platform &platform : platforms()) {
+        std::map<std::string, std::string> known;
+        for (const Tier &tier : *platform.tiers)
+            for (const KernelSpec &kernel : kernels) {
+                const Tier &code = code_of(platform, tier);
+                const auto functions =
+                    functions_of("lac", kernel, platform, tier, {code.tile, code.few});
+                for (const Function *f : functions.all())
+                    EXPECT_EQ(known.emplace(f->symbol, text(*f)).first->second, text(*f))
+                        << f->symbol << " for " << platform.arch;
+            }
+    }
+}
+
+// Zen 4 and Sapphire Rapids multiply and add pairs of 16 bits in one instruction.
+TEST(KernelJobs, VnniHasCodeOfItsOwnForIntegersAlone) {
+    const Platform &host = *find_platform("host");
+    const Tier &vnni = *find_tier(host, "avx512vnni");
+    for (const char *keys : {"f32", "int8"}) {
+        const std::string spec =
+            std::string(R"({"kernels": [{"kv_dtype": ")") + keys + R"(", "head_dim": 64}]})";
+        const KernelSpec kernel = parse_spec(spec, "s.json").kernels[0];
+        const auto functions = functions_of("lac", kernel, host, vnni, {vnni.tile, vnni.few});
+        const std::string own = keys == std::string("int8") ? "avx512vnni" : "avx512";
+        EXPECT_EQ(functions.partial.tier->name, own);
+        EXPECT_EQ(functions.partial_few.tier->name, own);
+        EXPECT_STREQ(functions.pack_keys.tier->name, "avx512");
+        EXPECT_STREQ(functions.gather->tier->name, "avx512");
+    }
+}
+
+}  // namespace
+}  // namespace lacuna
