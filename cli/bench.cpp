@@ -18,6 +18,7 @@
 #include "cli/pattern_option.h"
 #include "cli/remote.h"
 #include "cli/shape_options.h"
+#include "cli/workloads.h"
 #include "patterns/pattern.h"
 
 namespace lacuna {
@@ -30,6 +31,7 @@ struct Options {
     std::string pattern, phase = "prefill", out;
     std::vector<std::string> compare;
     std::string html;
+    std::vector<std::string> workloads;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, rounds = 10;
     ShapeOptions shape;
@@ -89,9 +91,10 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
             o.layers};
 }
 
-void bench(const Options &o) {
-    if (!o.compare.empty()) return compare_files(o.compare[0], o.compare[1], o.json);
-    if (o.pattern.empty()) throw usage("--pattern is required\nTry 'lacuna bench --help'.");
+// Prints a table as it goes, unless JSON is wanted.
+void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
+    if (o.pattern.empty())
+        throw usage("--pattern or --workload is required\nTry 'lacuna bench --help'.");
     const bool decode = o.phase == "decode";
     check_phase(o.phase);
     if (!std::isfinite(o.min_time)) throw usage("--min-time: expected a number of seconds");
@@ -105,7 +108,6 @@ void bench(const Options &o) {
     head_ranges(pattern, heads_of(o), "--heads");  // for its check
     std::vector<BenchCase> cases;
     for (const ProblemSize &size : sizes) cases.push_back(case_of(o, pattern, size));
-    std::vector<BenchEntry> entries;
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     for (const BenchCase &wanted : cases) {
         entries.push_back(o.remote ? measure_remotely(o.remote, wanted)
@@ -113,6 +115,9 @@ void bench(const Options &o) {
                                    : measure(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
+}
+
+void report_entries(const Options &o, const std::vector<BenchEntry> &entries) {
     const auto report = google_benchmark_json(entries);
     const std::string json = report.dump(2) + "\n";
     if (!o.html.empty())
@@ -120,6 +125,21 @@ void bench(const Options &o) {
             o.html, html_report(report, o.remote ? 0 : read_gbps(kBeyondCaches, o.shape.threads)));
     if (!o.out.empty()) write_file_atomically(o.out, json);
     if (o.json) std::cout << json;
+}
+
+void bench(CLI::App &command, Options &o) {
+    if (!o.compare.empty()) return compare_files(o.compare[0], o.compare[1], o.json);
+    const auto chosen = find_workloads(o.workloads);
+    std::vector<BenchEntry> entries;
+    const Options given = o;
+    for (const Workload *w : chosen) {
+        if (!o.json) std::cout << w->name << ": " << w->what << '\n';
+        with_workload(command, *w, [&] { measure_pattern(o, entries); });
+        if (!o.json) std::cout << '\n';
+        o = given;
+    }
+    if (chosen.empty()) measure_pattern(o, entries);
+    report_entries(o, entries);
 }
 
 void add_shape_options(CLI::App &command, Options &o) {
@@ -142,6 +162,10 @@ void add_bench(CLI::App &app) {
     const auto o = std::make_shared<Options>();
     CLI::App *command = app.add_subcommand("bench", "Measure a pattern's kernel");
     command->add_option("--pattern", o->pattern, "such as window:256+every:64");
+    command
+        ->add_option("--workload", o->workloads,
+                     "options by name (list workloads), or all; other options replace theirs")
+        ->delimiter(',');
     add_shape_options(*command, *o);
     add_list_options(*command, o->lists);
     command->add_option("--phase", o->phase, "prefill, or decode: a step over caches")
@@ -166,7 +190,7 @@ void add_bench(CLI::App &app) {
                      "two files of --out, old and new: which changed, by a Mann-Whitney test; "
                      "exit 1 if one is slower")
         ->expected(2);
-    command->callback([o] { bench(*o); });
+    command->callback([command, o] { bench(*command, *o); });
 }
 
 }  // namespace lacuna

@@ -18,8 +18,11 @@ struct BundleRequest {
     const Platform &platform;
     std::vector<const Tier *> tiers;  // best first
     std::vector<KernelSpec> kernels;
-    std::vector<Layer> layers;    // of a spec that has them: for the manifest alone
     ChooseTiles tiles = nullptr;  // null: those of the tiers
+    // Of a spec that has layers, for the manifest alone.
+    std::vector<Layer> layers = {};
+    Model model = {};
+    std::vector<KernelSpec> layer_types = {};
 };
 
 // The functions of every kernel on every tier: [kernel][tier].

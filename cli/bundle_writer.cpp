@@ -1,7 +1,9 @@
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/bundle.h"
+#include "cli/cache_cost.h"
 #include "cli/embedded.h"
 #include "cli/errors.h"
 #include "cli/files.h"
@@ -58,6 +60,32 @@ std::vector<fs::path> collect_members(const fs::path &dir,
     return members;
 }
 
+// Caches are counted where the spec says how many tokens and heads there are, and of which type.
+void put_layers(ordered_json &manifest, const BundleRequest &request) {
+    if (request.layers.empty()) return;
+    const Model &m = request.model;
+    const bool counted = m.tokens > 0 && m.kv_heads > 0 && request.layer_types.size() == 1;
+    const double token = counted ? token_bytes(request.layer_types[0], m.kv_heads) : 0;
+    double all = 0;
+    ordered_json layers = ordered_json::array();
+    for (const Layer &layer : request.layers) {
+        layers.push_back({{"layer", layers.size()},
+                          {"pattern", canonical(layer.pattern)},
+                          {"kernels", layer.kernels}});
+        if (!counted) continue;
+        const double bytes = token * retained_keys(layer.pattern, m.tokens);
+        layers.back()["cache_bytes"] = std::llround(bytes);
+        all += bytes;
+    }
+    if (counted)
+        manifest["model"] = {{"tokens", m.tokens},
+                             {"token_bytes", std::llround(token)},
+                             {"cache_bytes", std::llround(all)},
+                             {"dense_cache_bytes",
+                              std::llround(token * m.tokens * static_cast<double>(layers.size()))}};
+    manifest["layers"] = layers;
+}
+
 ordered_json file_hashes(const fs::path &root) {
     std::vector<std::string> names;
     for (const auto &entry : fs::recursive_directory_iterator(root))
@@ -107,10 +135,7 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
                           {"kernels", ordered_json::array()}};
     for (size_t i = 0; i < request.kernels.size(); i++)
         manifest["kernels"].push_back(kernel_json(request, request.kernels[i], functions[i]));
-    for (const Layer &layer : request.layers)
-        manifest["layers"].push_back({{"layer", manifest["layers"].size()},
-                                      {"pattern", canonical(layer.pattern)},
-                                      {"kernels", layer.kernels}});
+    put_layers(manifest, request);
     manifest["scratch_bytes_per_thread"] = 1 << 20;
     manifest["files"] = file_hashes(stage.path());
     const std::string text = manifest.dump(2) + "\n";

@@ -103,9 +103,11 @@ BundleRequest TuneJob::request(const Tile &tile) const {
     (decode ? tiles.few : tiles.tile) = tile;
     // A step's tile is part of a whole one.
     if (!decode && tiles.few.rows > tile.rows) tiles.few = tier->few;
-    return {"lac_tuned", *find_platform("host"),
-            {tier},      {kernel},
-            {},          [tiles](const KernelSpec &, const Tier &) { return tiles; }};
+    return {"lac_tuned",
+            *find_platform("host"),
+            {tier},
+            {kernel},
+            [tiles](const KernelSpec &, const Tier &) { return tiles; }};
 }
 
 namespace {

@@ -95,13 +95,15 @@ void generate(const Options &o) {
     check_name(o.name);
     const Platform &platform = platform_of(o.target);
     int tokens = o.tokens;
-    BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), {}, {}};
+    BundleRequest request{o.name, platform, tiers_of(platform, o.tiers), {}};
     if (o.spec.empty()) {
         request.kernels = kernels_of(o);
     } else {
         const Spec spec = parse_spec(read_file(o.spec), o.spec);
         request.kernels = spec.kernels;
         request.layers = spec.layers;
+        request.model = spec.model;
+        request.layer_types = spec.types;
         if (tokens == 0) tokens = spec.model.tokens;
     }
     request.tiles = tuned_tiles(use_of(o, request.platform, tokens));

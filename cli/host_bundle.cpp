@@ -16,7 +16,7 @@ namespace {
 
 BundleRequest request_for(const std::vector<KernelSpec> &kernels) {
     const Platform &platform = *find_platform("host");
-    return {"lac_host", platform, default_tiers(platform), kernels, {}, tuned_tiles({})};
+    return {"lac_host", platform, default_tiers(platform), kernels, tuned_tiles({})};
 }
 
 fs::path library_of(const std::string &table) {

@@ -228,7 +228,6 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     all.gather_few = f.few(f.listed("gather_few", "gather", {{"rows", rows}}));
     all.gather_row = f.with_rows(f.listed("gather_row", "gather", {{"rows", "1"}}));
     all.pairs = f.with_rows(f.listed("pairs", "pairs"));
-    if (k == LAC_I8) return all;  // no router
     all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
     all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));
     return all;

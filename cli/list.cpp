@@ -10,6 +10,7 @@
 #include "cli/list_layers.h"
 #include "cli/pattern_option.h"
 #include "cli/spec.h"
+#include "cli/workloads.h"
 #include "patterns/pattern.h"
 #include "runtime/cpu.h"
 #include "schedules/targets.h"
@@ -113,6 +114,16 @@ std::string spelled(const Json &parameter) {
     return name + "=" + static_cast<char>(std::toupper(static_cast<unsigned char>(name[0])));
 }
 
+Json workload_rows() {
+    Json rows = Json::array();
+    for (const Workload &w : workloads()) {
+        Json options = Json::object();
+        for (const auto &[name, value] : w.options) options[name] = value;
+        rows.push_back({{"name", w.name}, {"what", w.what}, {"options", options}});
+    }
+    return rows;
+}
+
 void print_patterns(const Json &rows) {
     std::cout << "A pattern is [bidi/] atom {+ atom}: the union of its atoms, and k <= q unless "
                  "bidi.\nIn place of one atom, heads(0-5=window:256|6-7=dense+sink:4) gives query "
@@ -155,6 +166,15 @@ void print_kernels(const Json &rows) {
     for (const Json &row : rows) std::cout << word(row) << '\n';
 }
 
+void print_workloads(const Json &rows) {
+    for (const Json &row : rows) {
+        std::cout << word(row["name"]) << ": " << word(row["what"]) << "\n   ";
+        for (const auto &[name, value] : row["options"].items())
+            std::cout << " --" << name << ' ' << word(value);
+        std::cout << '\n';
+    }
+}
+
 struct List {
     const char *name;
     Json (*rows)();
@@ -163,6 +183,7 @@ struct List {
 constexpr List kLists[] = {
     {"patterns", patterns, print_patterns},
     {"targets", targets, print_targets},
+    {"workloads", workload_rows, print_workloads},
     {"kernels", [] { return Json(builtin_kernel_names()); }, print_kernels},
 };
 
@@ -184,7 +205,8 @@ void print_list(const std::string &name, const std::string &spec, bool json) {
         json ? void(std::cout << rows.dump(2) << '\n') : list.print(rows);
         return;
     }
-    throw usage("list: found '" + name + "', expected patterns, targets, kernels or layers");
+    throw usage("list: found '" + name +
+                "', expected patterns, targets, kernels, workloads or layers");
 }
 
 }  // namespace
@@ -194,7 +216,8 @@ void add_list(CLI::App &app) {
     const auto name = std::make_shared<std::string>();
     const auto spec = std::make_shared<std::string>();
     const auto json = std::make_shared<bool>(false);
-    command->add_option("name", *name, "patterns, targets, kernels, or layers of a spec");
+    command->add_option("name", *name,
+                        "patterns, targets, kernels, workloads, or layers of a spec");
     command->add_option("--spec", *spec, "what the layers of this spec keep and cost");
     command->add_flag("--json", *json, "print JSON");
     command->callback([name, spec, json] { print_list(*name, *spec, *json); });

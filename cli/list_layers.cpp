@@ -6,7 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "cli/elements.h"
+#include "cli/cache_cost.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/pair_count.h"
@@ -36,13 +36,6 @@ struct LayerCost {
     double cache_keys;  // that a cache keeps of all tokens
 };
 
-// Keys of n that the last query or one to come can see.
-double retained_keys(const lac_pattern &pattern, int32_t n) {
-    double keys = 0;
-    for (int32_t k = 0; k < n; k++) keys += retained(pattern, k, n - 1);
-    return keys;
-}
-
 class Costs {
 public:
     Costs(const Spec &spec, const std::string &name) : model_(spec.model), type_(spec.types[0]) {
@@ -69,15 +62,13 @@ public:
                                 retained_keys(pattern, model_.tokens)};
     }
     // Of the keys and values of a token, all KV heads.
-    double token_bytes() const { return cost(0, model_.kv_heads).kv_bytes; }
+    double token_bytes() const { return lacuna::token_bytes(type_, model_.kv_heads); }
 
 private:
     // A multiply and an add for each feature of K and of V.
     Cost cost(double pairs, double rows) const {
         const double features = type_.head_dim + type_.value_dim;
-        const auto bytes = static_cast<double>(row_bytes(type_.dtypes.k, type_.head_dim) +
-                                               row_bytes(type_.dtypes.v, type_.value_dim));
-        return {pairs, 2 * features * pairs, bytes * rows};
+        return {pairs, 2 * features * pairs, lacuna::token_bytes(type_, 1) * rows};
     }
 
     const Model model_;

@@ -129,7 +129,7 @@ private:
 
 void build_driver(const Platform &platform, const std::string &triple, const RemoteProblem &p,
                   const Scratch &scratch) {
-    BundleRequest request{"lac", platform, default_tiers(platform), {}, {}};
+    BundleRequest request{"lac", platform, default_tiers(platform), {}};
     for (const lac_pattern &pattern : p.patterns) {
         const auto compiled = p.test == KeepTest::kCompiled ? std::optional(pattern) : std::nullopt;
         add_kernel(request.kernels,

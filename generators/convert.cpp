@@ -79,9 +79,11 @@ Func Converter::widened(const Func &f) const {
 
 Func Converter::widened_rows(const Func &f, const Func &scales) const {
     if (f.type() != Int(8)) return widened(f);
-    Var d("d"), row("row");
+    std::vector<Var> all{Var("d")};
+    for (int i = 0; i < scales.dimensions(); i++) all.emplace_back("row" + std::to_string(i));
+    const std::vector<Expr> element(all.begin(), all.end()), row(all.begin() + 1, all.end());
     Func wide("wide");
-    wide(d, row) = widened(f(d, row)) * scales(row);
+    wide(all) = widened(f(element)) * scales(row);
     return wide;
 }
 

@@ -12,15 +12,18 @@ class Summarise : public Kernel<Summarise> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
     Input<Buffer<void, 3>> source{"source"};
+    Input<Buffer<float, 2>> scales{"scales"};  // of integers, a row each
     Input<bool> mean{"mean"};
     Output<Buffer<float, 2>> high{"high"}, low{"low"};
 
     void generate() {
-        auto s = summarise(convert().widened(source), source.dim(1).extent(), mean, head_dim);
+        auto s = summarise(convert().widened_rows(source, scales), source.dim(1).extent(), mean,
+                           head_dim);
         high = s.high;
         low = s.low;
         fix(source, 0, head_dim, 1);
         start_at_zero(source);
+        start_at_zero(scales);
         for (auto *out : {&high, &low}) {
             start_at_zero(*out);
             out->dim(1).set_extent(head_dim);

@@ -51,7 +51,8 @@ using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer 
 using MergeFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,
                         bool has_earlier, int32_t items, int32_t rows, HalideBuffer *offset,
                         int32_t extent, HalideBuffer *out, HalideBuffer *log_sum_exp);
-using SummariseFn = int (*)(HalideBuffer *source, bool mean, HalideBuffer *high, HalideBuffer *low);
+using SummariseFn = int (*)(HalideBuffer *source, HalideBuffer *scales, bool mean,
+                            HalideBuffer *high, HalideBuffer *low);
 using RouteFn = int (*)(HalideBuffer *queries, HalideBuffer *high, HalideBuffer *low, bool mean,
                         bool has_earlier, HalideBuffer *earlier, HalideBuffer *out);
 

@@ -24,15 +24,18 @@ void summarise_blocks(const Job &job, int64_t unit, int64_t first, int64_t block
     const int64_t block = job.setup.rule.block;
     const auto stride = static_cast<int32_t>(job.memory.summary_stride);
     const auto count = static_cast<int32_t>(blocks);
-    const int64_t step = job.k.token_stride;
-    View<3> source(elements_at(job.k, unit / kv_heads, unit % kv_heads, first * block), Dim{d, 1},
-                   Dim{static_cast<int32_t>(keys), keys > 1 ? elements_in(step, job.k.type) : 0},
+    const int64_t step = job.k.token_stride, sequence = unit / kv_heads, head = unit % kv_heads;
+    const auto rows = static_cast<int32_t>(keys);
+    View<3> source(elements_at(job.k, sequence, head, first * block), Dim{d, 1},
+                   Dim{rows, rows > 1 ? elements_in(step, job.k.type) : 0},
                    Dim{count, count > 1 ? elements_in(step * block, job.k.type) : 0});
+    View<2> scales(scale_at(job.k, sequence, head, first * block), Dim{rows, 1},
+                   Dim{count, static_cast<int32_t>(block)});
     float *const to = job.summary(unit) + first;
     View<2> high(to, Dim{count, 1}, Dim{d, stride});
     View<2> low(job.setup.mean ? to : to + job.plane(), Dim{job.setup.mean ? 0 : count, 1},
                 Dim{d, stride});
-    job.setup.variant->summarise(&source, job.setup.mean, &high, &low);
+    job.setup.variant->summarise(&source, &scales, job.setup.mean, &high, &low);
 }
 
 // The kernel computes whole register blocks. Whatever lies behind the last block changes no score,

@@ -132,6 +132,37 @@ TEST_F(Cli, RunViaCacheGivesTheSameFiles) {
     }
 }
 
+// Options that are given replace a workload's; what one workload sets is gone in the next.
+TEST_F(Cli, BenchMeasuresWorkloadsByName) {
+    const std::string small =
+        "--tokens 40 --heads 4 --kv-heads 2 --head-dim 16 --min-time 0.01 --rounds 2 ";
+    const json both = parsed("bench --workload llama3-8b-decode,longformer-base " + small +
+                                 "--kv-dtype f32 --no-dense --json",
+                             "sse41")["benchmarks"];
+    ASSERT_EQ(both.size(), 2U);
+    EXPECT_EQ(both[0]["pattern"], "dense");
+    EXPECT_EQ(both[0]["phase"], "decode");
+    EXPECT_GT(both[0]["tokens_per_second"], 0);
+    EXPECT_EQ(both[1]["pattern"], "bidi/local:256,256+global:1");
+    EXPECT_EQ(both[1]["phase"], "prefill");
+    for (const json &e : both) EXPECT_EQ(e["tokens"], 40);
+    const Ended text = call("bench --workload bert-base " + small);
+    EXPECT_EQ(text.code, 0) << text.err;
+    EXPECT_EQ(text.out.rfind("bert-base: BERT base at its full length\n", 0), 0U) << text.out;
+}
+
+TEST_F(Cli, WorkloadsAreWellFormed) {
+    const json rows = parsed("list workloads --json");
+    EXPECT_GE(rows.size(), 10U);
+    for (const json &row : rows) {
+        const std::string name = row["name"];
+        // The workload's options are read before this one is found not to fit them.
+        const Ended refused = call("bench --kv-heads 5 --workload " + name);
+        EXPECT_EQ(refused.code, kUsage);
+        EXPECT_NE(refused.err.find("expected a divisor"), refused.err.npos) << refused.err;
+    }
+}
+
 TEST_F(Cli, BenchDecodes) {
     const std::string decode = std::string(kBench) + "--phase decode --batch 2 --layers 3 ";
     const json e = parsed(decode + "--json")["benchmarks"][1];

@@ -99,6 +99,8 @@ const Wrong kWrong[] = {
      kUsage,
      {"wide.npy has 5 queries and 9 keys", "--tokens"}},
     {"ShowHeadLeftOut", "show --pattern heads(1=dense)", kUsage, {"leaves out head 0"}},
+    {"Workload", "bench --workload llama", kUsage, {"--workload llama", "bert-base"}},
+    {"NoPattern", "bench", kUsage, {"--pattern or --workload"}},
     {"LayersWithoutSpec", "list layers", kUsage, {"list layers", "--spec FILE"}},
     {"SpecForNothing", "list kernels --spec s.json", kUsage, {"list kernels", "--spec s.json"}},
     {"BenchMix",

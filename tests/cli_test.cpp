@@ -314,9 +314,17 @@ TEST_F(Cli, ManifestsNameTheKernelsOfLayers) {
     put("s.json", kLayers);
     const json manifest = parsed("generate --spec s.json --tiers sse41 -o out --quiet --json");
     ASSERT_EQ(manifest["layers"].size(), 4U);
-    const json row = {
-        {"layer", 2}, {"pattern", "window:10"}, {"kernels", {"lac_attention_window_10_f32_d16x8"}}};
+    const int64_t token = 2 * (16 + 8) * 4;
+    const json row = {{"layer", 2},
+                      {"pattern", "window:10"},
+                      {"kernels", {"lac_attention_window_10_f32_d16x8"}},
+                      {"cache_bytes", 10 * token}};
     EXPECT_EQ(manifest["layers"][2], row);
+    const json model = {{"tokens", 100},
+                        {"token_bytes", token},
+                        {"cache_bytes", (10 + 100 + 10 + 100) * token},
+                        {"dense_cache_bytes", 4 * 100 * token}};
+    EXPECT_EQ(manifest["model"], model);
     EXPECT_EQ(manifest["layers"][1]["kernels"], json({"lac_attention_f32_d16x8"}));
     EXPECT_EQ(manifest["kernels"].size(), 2U);
 }

@@ -3,7 +3,7 @@
 
 #include <limits>
 
-#include "lacuna/router.h"
+#include "tests/accuracy.h"
 #include "tests/cached.h"
 #include "tests/kernel_params.h"
 
@@ -65,23 +65,9 @@ ResultBits through_cache(const lac_kernel &kernel, const Problem &p, Tensors &t,
     return all_bits(t, p);
 }
 
-// NMSE of all heads against attention over `exact`, in float64.
+// Against attention over `exact`, in float64.
 double error_of(const Problem &p, const Tensors &t, const Tensors &exact) {
-    const lac_pattern pattern = parse(p.pattern);
-    const lac_shape shape = p.shape();
-    std::vector<double> want, got;
-    for (int h = 0; h < p.heads; h++) {
-        const OracleInput in{
-            &pattern,   &shape, 0,          h,           p.q_tokens,
-            p.k_tokens, 0,      p.head_dim, p.value_dim, 1 / std::sqrt(double(p.head_dim))};
-        const int kv = h / (p.heads / p.kv_heads);
-        const OracleOutput o =
-            oracle(in, exact.q.rows(0, h, p.q_tokens).data(),
-                   exact.k.rows(0, kv, p.k_tokens).data(), exact.v.rows(0, kv, p.k_tokens).data());
-        want.insert(want.end(), o.out.begin(), o.out.end());
-        for (const float x : t.out.rows(0, h, p.q_tokens)) got.push_back(x);
-    }
-    return nmse(want, got);
+    return nmse(exact_output(p, exact), output_of(p, t));
 }
 
 TEST_P(Integers, AppendedNumbersAreRoundedAsDefined) {
@@ -228,17 +214,6 @@ TEST(IntegerTensors, BringTheirScales) {
     EXPECT_EQ(lac_cache_append(cache.get(), &k, &v), LAC_BAD_ALIGNMENT);
     k.scales = scales;
     EXPECT_EQ(lac_cache_append(cache.get(), &k, &v), LAC_OK);
-}
-
-TEST(IntegerKeys, HaveNoRouter) {
-    Problem p;
-    p.key_type = p.value_type = LAC_I8;
-    p.q_tokens = p.k_tokens = 64;
-    const lac_kernel kernel = find_kernel(general_kernel(p), runnable_tiers()[0]);
-    const lac_pattern pattern = parse("topk:16,block=8");
-    const lac_shape shape = p.shape();
-    size_t bytes = 0;
-    EXPECT_EQ(lac_route_bytes(&kernel, &pattern, &shape, nullptr, &bytes), LAC_NO_KERNEL);
 }
 
 }  // namespace

@@ -37,8 +37,9 @@ TEST_P(EveryRouter, SummariesAreExtremesAndMeans) {
             View<2> to_low(low.floats(), Dim{blocks, 1}, Dim{d(), out_stride});
             View<2> to_mean(mean.floats(), Dim{blocks, 1}, Dim{d(), out_stride});
             View<2> nowhere(low.floats(), Dim{0, 1}, Dim{d(), out_stride});
-            variant().summarise(&from, false, &to_high, &to_low);
-            variant().summarise(&from, true, &to_mean, &nowhere);
+            View<2> none(high.floats(), Dim{0, 1}, Dim{0, 1});
+            variant().summarise(&from, &none, false, &to_high, &to_low);
+            variant().summarise(&from, &none, true, &to_mean, &nowhere);
             for (int b = 0; b < blocks; b++) {
                 for (int f = 0; f < d(); f++) {
                     float most = -INFINITY, least = INFINITY;

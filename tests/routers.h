@@ -18,7 +18,6 @@ inline std::vector<lac_kernel> kernels(bool of_all_types) {
     for (int i = 0; i < lac_kernels.kernel_count; i++) {
         const lac_kernel_entry &e = lac_kernels.kernels[i];
         const bool f32 = e.type == LAC_F32 && e.key_type == LAC_F32;
-        if (e.key_type == LAC_I8) continue;  // has no router
         if ((!f32 && !of_all_types) || !seen.insert({e.head_dim, e.type, e.key_type}).second)
             continue;
         for (const std::string &tier : runnable_tiers()) all.push_back(find_kernel(e, tier));

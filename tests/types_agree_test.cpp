@@ -1,4 +1,5 @@
 // A kernel of 16-bit tensors gives the bits that the f32 kernel gives for the same numbers.
+#include "tests/accuracy.h"
 #include "tests/narrow.h"
 
 namespace lacuna {
@@ -49,6 +50,37 @@ TEST_P(Types, TheBitsOfTheF32KernelOnWidenedTensors) {
             }
             EXPECT_EQ(t.log_sum_exp, w.log_sum_exp) << p.describe();
         }
+    }
+}
+
+// Beside the numbers before they were rounded to the kernel's types: within twice the error of
+// exact attention over the rounded ones, rounded once more. All else that an implementation of
+// these types does can only add to that.
+TEST_P(Types, CostLittleMoreThanTheRoundingOfTheirElements) {
+    if (entry().key_type == LAC_I8 || entry().value_type == LAC_I8) return;  // integers_test
+    for (const char *pattern : {"dense", "window:37"}) {
+        if (entry().pattern && pattern != std::string("window:37")) continue;
+        Problem p = problem(pattern);
+        p.heads = 4;
+        p.kv_heads = 2;
+        p.q_tokens = p.k_tokens = 150;
+        Problem wide = p;
+        wide.type = wide.key_type = wide.value_type = LAC_F32;
+        Tensors t(p);
+        const Tensors exact(wide);
+        copy(exact.q, t.q);
+        copy(exact.k, t.k);
+        copy(exact.v, t.v);
+        const std::vector<double> want = exact_output(wide, exact), of_rounded = exact_output(p, t);
+        std::vector<double> scheme;
+        for (const double x : of_rounded) {
+            const auto single = static_cast<float>(x);
+            scheme.push_back(p.type == LAC_F32 ? single : widened(rounded(single, p.type), p.type));
+        }
+        ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
+        const double error = nmse(want, output_of(p, t)), least = nmse(want, scheme);
+        EXPECT_GT(least, 1e-9) << p.describe();
+        EXPECT_LE(error, 2 * least) << p.describe();
     }
 }
 
