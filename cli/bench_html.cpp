@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <vector>
 
 #include "cli/dtype.h"
@@ -26,7 +27,8 @@ constexpr const char *kStyle =
     "max-width:60rem;margin:2rem auto;padding:0 1rem}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
     "th,td{padding:.25rem .6rem;border-bottom:1px solid var(--line);text-align:right}"
-    "th:first-child,td:first-child{text-align:left}svg{max-width:100%;height:auto}"
+    "th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere;min-width:16rem}"
+    "div{overflow-x:auto}svg{max-width:100%;height:auto}"
     "svg text{fill:var(--ink);font:12px system-ui,sans-serif}";
 
 std::string escaped(const std::string &text) {
@@ -105,19 +107,26 @@ double crossover(const Series &sparse, const Series &dense) {
     return 0;
 }
 
-// A chart for each head size that has at least two lengths and dense beside them.
+// What entries that differ in length alone have in common.
+std::string all_but_length(const Json &e) {
+    return e.at("pattern").get<std::string>() + ", " + e.at("phase").get<std::string>() + ", " +
+           number(e.at("heads")) + " heads on " + number(e.at("kv_heads")) + " of " +
+           number(e.at("head_dim")) + ", K and V " + e.at("kv_dtype").get<std::string>();
+}
+
+// A chart for all but length that has at least two lengths and dense beside them.
 std::string over_length(const Json &entries) {
-    std::map<int, std::pair<Series, Series>> sizes;
+    std::map<std::string, std::pair<Series, Series>> kinds;
     for (const Json &e : entries) {
         if (!e.at("dense_min_ms").is_number()) continue;
-        auto &[sparse, dense] = sizes[e.at("head_dim").get<int>()];
+        auto &[sparse, dense] = kinds[all_but_length(e)];
         const double tokens = e.at("tokens").get<double>();
         sparse.points.push_back({tokens, e.at("min_ms").get<double>()});
         dense.points.push_back({tokens, e["dense_min_ms"].get<double>()});
         sparse.name = e.at("pattern").get<std::string>();
     }
     std::string text;
-    for (auto &[head_dim, both] : sizes) {
+    for (auto &[kind, both] : kinds) {
         auto &[sparse, dense] = both;
         if (sparse.points.size() < 2) continue;
         for (Series *s : {&sparse, &dense})
@@ -128,7 +137,7 @@ std::string over_length(const Json &entries) {
         dense.name = "dense";
         dense.colour = "var(--b)";
         sparse.line = dense.line = true;
-        Chart chart{"Head size " + std::to_string(head_dim), "tokens", "ms", {sparse, dense}, {}};
+        Chart chart{escaped(kind), "tokens", "ms", {sparse, dense}, {}};
         if (const double at = crossover(sparse, dense); at > 0) chart.mark = at;
         text += svg(chart);
     }
@@ -137,7 +146,7 @@ std::string over_length(const Json &entries) {
 
 std::string table(const Json &entries) {
     std::string text =
-        "<h2>Times</h2>\n<table><tr><th>name<th>min ms<th>p50<th>p95<th>p99<th>GFLOP/s"
+        "<h2>Times</h2>\n<div><table><tr><th>name<th>min ms<th>p50<th>p95<th>p99<th>GFLOP/s"
         "<th>of the peak<th>dense ms<th>times as fast</tr>\n";
     for (const Json &e : entries) {
         text += "<tr><td>" + escaped(e.at("name").get<std::string>());
@@ -147,7 +156,7 @@ std::string table(const Json &entries) {
                 "<td>" + number(e.at("dense_min_ms")) + "<td>" + number(e.at("speedup"), "%.2f") +
                 "</tr>\n";
     }
-    return text + "</table>\n";
+    return text + "</table></div>\n";
 }
 
 }  // namespace
@@ -157,8 +166,10 @@ std::string html_report(const Json &report, double gbps) {
     std::string machine = context.value("cpu_model", "unknown CPU");
     machine += ", " + context.at("date").get<std::string>() + ", lacuna " +
                context.at("library_version").get<std::string>();
+    std::set<std::string> patterns;
+    for (const Json &e : entries) patterns.insert(escaped(e.at("pattern").get<std::string>()));
     const std::string pattern =
-        entries.empty() ? "" : escaped(entries[0].at("pattern").get<std::string>());
+        patterns.size() == 1 ? *patterns.begin() : std::to_string(patterns.size()) + " patterns";
     return "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">"
            "<meta name=\"viewport\" content=\"width=device-width\">\n<title>lacuna bench: " +
            pattern + "</title>\n<style>" + kStyle + "</style>\n<h1>" + pattern + "</h1>\n<p>" +

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <fstream>
 
+#include "cli/files.h"
 #include "tests/cli_fixture.h"
 
 namespace lacuna {
@@ -218,8 +219,7 @@ TEST_F(Cli, BenchComparesTwoFiles) {
 TEST_F(Cli, BenchWritesAReport) {
     const std::string run = std::string(kBench) + "--html r.html";
     EXPECT_EQ(call(run).code, 0);
-    std::ifstream file(at("r.html"));
-    const std::string html{std::istreambuf_iterator<char>(file), {}};
+    const std::string html = read_file(at("r.html"));
     for (const char *part : {"<!doctype html>", "prefers-color-scheme:dark", "Roofline",
                              "Sparse and dense over length", "<th>p99", "tokens:48/heads:4"})
         EXPECT_NE(html.find(part), html.npos) << part;
@@ -230,6 +230,18 @@ TEST_F(Cli, BenchWritesAReport) {
     for (const char *fetched : {"http:", "https:", "src=", "url("})
         EXPECT_EQ(html.find(fetched), html.npos) << fetched;
     EXPECT_EQ(html.find("nan"), html.npos);
+}
+
+// Lines join entries of one pattern and shape.
+TEST_F(Cli, ReportsOfSeveralPatternsHaveAChartForEach) {
+    const std::string small =
+        "--tokens 32,48 --heads 4 --head-dim 16 --min-time 0.01 --rounds 2 --html r.html";
+    EXPECT_EQ(call("bench --workload longformer-base,sparse-transformer " + small).code, 0);
+    const std::string html = read_file(at("r.html"));
+    EXPECT_NE(html.find("<h1>2 patterns</h1>"), html.npos);
+    for (const char *title : {"<title>bidi/local:256,256+global:1, prefill, 4 heads on 4 of 16",
+                              "<title>window:128+strided:64, prefill, 4 heads on 4 of 16"})
+        EXPECT_NE(html.find(title), html.npos) << title;
 }
 
 TEST_F(Cli, BenchPrintsALineAnEntry) {
