@@ -40,6 +40,7 @@ void declare(const VariantFunctions &f, Declared &types) {
         types[pack->symbol] = "PackValuesFn";
     types[f.partial.symbol] = types[f.partial_few.symbol] =
         f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
+    if (f.partial_row) types[f.partial_row->symbol] = types[f.partial.symbol];
     for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
         if (*gather) types[(*gather)->symbol] = "GatherFn";
     if (f.pairs) types[f.pairs->symbol] = "PairsFn";
@@ -65,21 +66,22 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     const Format &format = tier.format;
     const int padded = padded_features(k.value_dim, format);
     const auto number = [](int n) { return std::to_string(n) + ", "; };
-    std::string row = "    {\"" + std::string(tier.name) + "\", " +
-                      std::to_string(tier.cpu_features) + "u, " + number(format.panel_keys) +
-                      number(format.chunk) + number(format.plane) + number(format.tile_pairs) +
-                      number(f.tiles.tile.rows) + number(tier.tile.rows) +
-                      types_initialiser(k.dtypes) + number(k.head_dim) + number(k.value_dim) +
-                      number(padded / format.plane) + number(partial_row(k.value_dim, format)) +
-                      number(kFoldItems) + pattern + ",\n     " + f.pack_queries.symbol + ", " +
-                      f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
-                      f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
-    const std::string partial = f.partial.symbol + ", " + f.partial_few.symbol;
-    row += k.pattern ? "nullptr, nullptr, " + partial : partial + ", nullptr, nullptr";
-    row += ",\n     ";
+    std::string row =
+        "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
+        number(format.panel_keys) + number(format.chunk) + number(format.plane) +
+        number(format.tile_pairs) + number(f.tiles.tile.rows) + number(tier.tile.rows) +
+        number(format.key_group) + types_initialiser(k.dtypes) + number(k.head_dim) +
+        number(k.value_dim) + number(padded / format.plane) +
+        number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
+        f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
+        f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
     const auto named = [](const std::optional<Function> &f) {
         return f ? f->symbol : std::string("nullptr");
     };
+    const std::string partial =
+        f.partial.symbol + ", " + f.partial_few.symbol + ", " + named(f.partial_row);
+    const std::string none = "nullptr, nullptr, nullptr";
+    row += (k.pattern ? none + ", " + partial : partial + ", " + none) + ",\n     ";
     row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.gather_row) + ", " +
            named(f.pairs) + ", " + number(f.tiles.few.rows) + number(f.pairs ? kPairsMost : 0);
     return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +

@@ -54,7 +54,8 @@ std::vector<const Function *> VariantFunctions::all() const {
     std::vector<const Function *> list{&pack_queries, &pack_keys,     &pack_values,
                                        &append_keys,  &append_values, &partial,
                                        &partial_few,  &fold,          &merge};
-    for (const auto *f : {&gather, &gather_few, &gather_row, &pairs, &summarise, &route})
+    for (const auto *f :
+         {&gather, &gather_few, &gather_row, &pairs, &summarise, &route, &partial_row})
         if (*f) list.push_back(&**f);
     return list;
 }
@@ -62,6 +63,16 @@ std::vector<const Function *> VariantFunctions::all() const {
 namespace {
 
 using Params = std::map<std::string, std::string>;
+
+Params typed(const char *parameter, lac_type type) { return {{parameter, halide_type_name(type)}}; }
+
+// From rows of one type to panels of another, or of the same: "f16", "f32_f16".
+std::string packing(lac_type from, lac_type to) {
+    return (from == to ? "" : dtype_name(from) + std::string("_")) + dtype_name(to);
+}
+Params packing_params(lac_type from, lac_type to) {
+    return {{"source.type", halide_type_name(from)}, {"stored", halide_type_name(to)}};
+}
 
 // Kernels share the functions that do not tell them apart: one is named by the types and sizes that
 // it knows alone.
@@ -93,6 +104,15 @@ public:
         params["head_dim"] = std::to_string(kernel_.head_dim);
         params["value_dim"] = std::to_string(kernel_.value_dim);
         return make(name, kernel_.types(), generator, std::move(params), code_);
+    }
+    // A tier that groups the features of integers in a way of its own packs them itself.
+    Function pack_keys(lac_type from) const {
+        const lac_type k = kernel_.dtypes.k;
+        const bool same = dots_.format.key_group == code_.format.key_group;
+        Params params = packing_params(from, k);
+        params["head_dim"] = std::to_string(kernel_.head_dim);
+        return make("pack_keys", packing(from, k) + "_d" + params["head_dim"], "pack_keys", params,
+                    same ? code_ : dots_);
     }
     // Of K in panels: integers are multiplied by the tier's own instructions.
     Function partial(const std::string &name, Params params = {}) const {
@@ -146,16 +166,6 @@ private:
     const Tiles &tiles_;
 };
 
-Params typed(const char *parameter, lac_type type) { return {{parameter, halide_type_name(type)}}; }
-
-// From rows of one type to panels of another, or of the same: "f16", "f32_f16".
-std::string packing(lac_type from, lac_type to) {
-    return (from == to ? "" : dtype_name(from) + std::string("_")) + dtype_name(to);
-}
-Params packing_params(lac_type from, lac_type to) {
-    return {{"source.type", halide_type_name(from)}, {"stored", halide_type_name(to)}};
-}
-
 VariantFunctions fixed8_functions(const Functions &f, const Tier &code, const Tiles &tiles) {
     const auto own = [&](const char *symbol) { return Function{symbol, "", {}, &code}; };
     const Function keys = own("lacuna::pack_fixed8_keys");
@@ -171,6 +181,7 @@ VariantFunctions fixed8_functions(const Functions &f, const Tier &code, const Ti
             f.of_fixed8("partial_few", "fixed8_partial", {{"rows", few}}),
             f.of_value("fold", "fixed8", {}, "fixed8_fold"),
             f.of_value("merge", "fixed8", {}, "fixed8_merge"),
+            {},
             {},
             {},
             {},
@@ -202,9 +213,9 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     const std::string rows = std::to_string(code_of(platform, tier).few.rows);
     VariantFunctions all{tiles,
                          f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
-                         f.of_head("pack_keys", packing(k, k), packing_params(k, k)),
+                         f.pack_keys(k),
                          f.of_value("pack_values", packing(v, v), packing_params(v, v)),
-                         f.of_head("pack_keys", packing(q, k), packing_params(q, k)),
+                         f.pack_keys(q),
                          f.of_value("pack_values", packing(q, v), packing_params(q, v)),
                          f.whole(f.partial("partial")),
                          f.few(f.partial("partial_few", {{"rows", rows}})),
@@ -216,12 +227,19 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
                          {},
                          {},
                          {},
+                         {},
                          {}};
+    const auto partial_row = [&](const std::string &name, Params params) {
+        params["rows"] = "1";
+        if (tier.own_row) all.partial_row = f.with_rows(f.partial(name, std::move(params)));
+    };
+    partial_row("partial_row", {});
     if (kernel.pattern) {
         const std::string pattern = canonical(*kernel.pattern), name = slug(*kernel.pattern);
         all.partial = f.whole(f.partial("partial_" + name, {{"pattern", pattern}}));
         all.partial_few =
             f.few(f.partial("partial_few_" + name, {{"pattern", pattern}, {"rows", rows}}));
+        partial_row("partial_row_" + name, {{"pattern", pattern}});
         return all;
     }
     all.gather = f.whole(f.listed("gather", "gather"));

@@ -34,6 +34,7 @@ struct VariantFunctions {
         fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
     std::optional<Function> gather, gather_few, gather_row, pairs, summarise, route;
+    std::optional<Function> partial_row;  // of tiers that have one
     std::vector<const Function *> all() const;
 };
 

@@ -67,7 +67,7 @@ Expr Converter::widened(const Expr &x) const {
     if (x.type() == Float(32)) return x;
     if (x.type() == Int(8)) return cast<float>(x);
     if (x.type() == BFloat(16)) return bf16_to_f32(bits_of(x));
-    return f16c_ ? cast<float>(x) : f16_to_f32(bits_of(x));
+    return instructions_ ? cast<float>(x) : f16_to_f32(bits_of(x));
 }
 
 Func Converter::widened(const Func &f) const {
@@ -90,7 +90,7 @@ Func Converter::widened_rows(const Func &f, const Func &scales) const {
 Expr Converter::narrowed(const Expr &x, const Type &type) const {
     if (type == Float(32)) return x;
     if (type == BFloat(16)) return f32_to_bf16(x);
-    return f16c_ ? bits_of(cast(Float(16), x)) : f32_to_f16(x);
+    return instructions_ ? bits_of(cast(Float(16), x)) : f32_to_f16(x);
 }
 
 Func Converter::stored(const Func &f, const Type &type) const {

@@ -2,7 +2,7 @@
 // 754 has it. Denormals are kept, what lies past f16's range becomes an
 // infinity and NaN stays NaN.
 //
-// Halide has these casts too, but without F16C it narrows some NaN to Inf, and
+// Halide has these casts too, but without instructions it narrows some NaN to Inf, and
 // warns at each use.
 #pragma once
 #include "Halide.h"
@@ -15,7 +15,8 @@ int32_t infinity_bits(const Halide::Type &type);
 // handled them as floats might quiet a NaN.
 class Converter {
 public:
-    explicit Converter(bool f16c) : f16c_(f16c) {}  // the instructions, else integers: same values
+    // By instructions, else by integers: same values.
+    explicit Converter(bool instructions) : instructions_(instructions) {}
 
     Halide::Expr widened(const Halide::Expr &x) const;  // of any element type, to f32
     Halide::Func widened(const Halide::Func &f) const;
@@ -28,7 +29,7 @@ public:
     Halide::Func stored(const Halide::Func &f, const Halide::Type &type) const;
 
 private:
-    bool f16c_;
+    bool instructions_;
 };
 
 }  // namespace lacuna

@@ -48,7 +48,9 @@ public:
 
 protected:
     Converter convert() const {
-        return Converter(this->get_target().has_feature(Halide::Target::F16C));
+        const Halide::Target &target = this->get_target();
+        return Converter(target.has_feature(Halide::Target::F16C) ||
+                         target.has_feature(Halide::Target::ARMFp16));
     }
     const Tier &tier() const {
         const Platform *platform = find_platform(triple);

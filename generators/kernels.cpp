@@ -205,19 +205,22 @@ private:
     using PanelOf = std::function<Expr(const Expr &slot, const Expr &item)>;
     void read_keys(PartialInputs &in, const PanelOf &panel) {
         if (keys.type() == Int(8)) {
-            in.key_pair = [this, panel](const Expr &which, const Expr &ki, const Expr &d,
-                                        const Expr &slot, const Expr &item) {
-                return keys(ki * 2 + which, d, panel(slot, item));
+            const int beside = tier().format.key_group;
+            in.key_group = [=](const Expr &which, const Expr &ki, const Expr &d, const Expr &slot,
+                               const Expr &item) {
+                return keys(ki * beside + which, d, panel(slot, item));
             };
             in.key_scale = scale_of(key_scales, panel);
             return;
         }
+        in.key_bits = keys.type().bits();
         const Func wide = convert().widened(keys);
         in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
             return wide(ki, d, panel(slot, item));
         };
     }
     void read_values(PartialInputs &in, const PanelOf &panel) {
+        in.value_bits = values.type().bits();
         if (values.type() == Int(8)) in.value_scale = scale_of(value_scales, panel);
         const Func wide = convert().widened(values);
         in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
@@ -250,8 +253,8 @@ private:
         const int used = tile_of(rows).rows;
         fix_queries(queries, used, head_dim);
         const bool integers = keys.type() == Int(8);
-        const int in_row = integers ? 2 * f.panel_keys : f.panel_keys;
-        const int key_rows = integers ? feature_pairs(head_dim) : head_dim.value();
+        const int in_row = integers ? f.key_group * f.panel_keys : f.panel_keys;
+        const int key_rows = integers ? feature_groups(head_dim, f) : head_dim.value();
         fix(keys, 0, in_row, 1);
         fix(keys, 1, key_rows, in_row);
         keys.dim(2).set_min(0).set_stride(in_row * key_rows);

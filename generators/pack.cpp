@@ -69,16 +69,20 @@ PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const
 
 PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f) {
     PackKeysStages s;
-    s.head_dim = feature_pairs(head_dim);
+    const int beside = f.key_group;
+    s.head_dim = feature_groups(head_dim, f);
     s.panel_keys = f.panel_keys;
     s.quantised = rows;
-    s.rows = Func("pairs");
+    s.rows = Func("groups");
     s.packed = Func("packed");
+    const Type element = UInt(8 * beside);
     const auto unit = [&](const Expr &d) {
-        Expr x = cast<uint16_t>(reinterpret<uint8_t>(rows.units(min(d, head_dim - 1), s.ki, s.p)));
-        return head_dim % 2 == 0 ? x : select(d < head_dim, x, cast<uint16_t>(0));
+        Expr x = cast(element, reinterpret<uint8_t>(rows.units(min(d, head_dim - 1), s.ki, s.p)));
+        return head_dim % beside == 0 ? x : select(d < head_dim, x, cast(element, 0));
     };
-    s.rows(s.d, s.ki, s.p) = unit(s.d * 2) | unit(s.d * 2 + 1) << 8;
+    Expr group = unit(s.d * beside);
+    for (int i = 1; i < beside; i++) group = group | unit(s.d * beside + i) << (8 * i);
+    s.rows(s.d, s.ki, s.p) = group;
     s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
     s.nonfinite = nonfinite_panels(rows, f);
     return s;

@@ -20,7 +20,7 @@ Halide::Func panel_rows(const Halide::Func &source, const Halide::Expr &keys, co
 // which it is stored.
 PackKeysStages pack_keys(const Halide::Func &rows, const Halide::Type &type, int head_dim,
                          const Format &f);
-// packed(ki, i, p): features 2i (low byte) and 2i + 1 of a key, 0 past the last.
+// packed(ki, i, p): a group of features of a key, the first in the lowest byte, 0 past the last.
 PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f);
 
 // packed(di, ki, p, plane) = rows(plane * f.plane + di, ki, p), zeros from value_dim on.

@@ -38,26 +38,47 @@ void define_units(PartialStages &s) {
     s.unit(r, i) = select_bits(none, kQuietNanBits, power(exponent - kUnitBits));
     s.units_per_one(r, i) = select_bits(none, 0, power(2 * kBias + kUnitBits - exponent));
     none = is_nonfinite(s.unit(r, i));
-    const bool even = s.head_dim % 2 == 0;
-    Expr x = s.query(even ? Expr(s.d) : min(s.d, s.head_dim - 1), r, i);
+    const bool whole = s.head_dim % s.format.key_group == 0;
+    Expr x = s.query(whole ? Expr(s.d) : min(s.d, s.head_dim - 1), r, i);
     Expr rounded = cast<int16_t>(round(select_bits(none, 0, x) * s.units_per_one(r, i)));
-    s.units(s.d, r, i) = even ? rounded : select(s.d < s.head_dim, rounded, cast<int16_t>(0));
+    s.units(s.d, r, i) = whole ? rounded : select(s.d < s.head_dim, rounded, cast<int16_t>(0));
+}
+
+// Units lie within 2^14, so that both digits fit into 8 bits. The sums are those of whole units.
+void define_digit_dot(PartialStages &s, const Expr &key, const Expr &feature) {
+    const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
+    Var g("g");
+    s.digits = Func("digits");
+    s.digit_dot = Func("digit_dot");
+    Expr unit = s.units(s.d, r, i), high = (unit + cast<int16_t>(128)) >> 8;
+    s.digits(s.d, g, r, i) = cast<int8_t>(select(g == 0, unit, high));
+    s.digit_dot(ki, g, kj, r, i) = 0;
+    s.digit_dot(ki, g, kj, r, i) += cast<int32_t>(s.digits(feature, g, r, i)) * cast<int32_t>(key);
+    s.dot(ki, kj, r, i) = s.digit_dot(ki, 1, kj, r, i) * 256 + s.digit_dot(ki, 0, kj, r, i);
 }
 
 void define_integer_dot(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     define_units(s);
-    s.features = RDom(0, 2, 0, feature_pairs(s.head_dim), "features");
+    s.features = RDom(0, s.format.key_group, 0, feature_groups(s.head_dim, s.format), "features");
+    Expr key = in.key_group(s.features.x, ki, s.features.y, kj, i);
+    Expr feature = s.features.y * s.format.key_group + s.features.x;
+    if (s.format.key_group == 4) return define_digit_dot(s, key, feature);
     s.dot(ki, kj, r, i) = 0;
     s.dot(ki, kj, r, i) +=
-        cast<int32_t>(s.units(s.features.y * 2 + s.features.x, r, i)) *
-        cast<int32_t>(cast<int16_t>(in.key_pair(s.features.x, ki, s.features.y, kj, i)));
+        cast<int32_t>(s.units(feature, r, i)) * cast<int32_t>(cast<int16_t>(key));
 }
 
 void define_dot(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
-    const auto product = [&](const Expr &d) { return s.query(d, r, i) * in.key(ki, d, kj, i); };
+    KeyOf key = in.key;
+    if (s.key_bits < 32) {
+        s.key = Func("key");
+        s.key(ki, s.d, kj, i) = in.key(ki, s.d, kj, i);
+        key = s.key;
+    }
+    const auto product = [&](const Expr &d) { return s.query(d, r, i) * key(ki, d, kj, i); };
     s.dot(ki, kj, r, i) = 0.0f;
     if (in.dot_lanes == 1) {
         s.dot(ki, kj, r, i) += product(s.features);
@@ -74,7 +95,7 @@ void define_score(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     Expr tile = unsafe_promise_clamped(in.tiles(i), 0, in.tile_count - 1);
     s.query(s.d, r, i) = in.queries(s.d, r, tile);
-    if (in.key_pair) {
+    if (in.key_group) {
         define_integer_dot(s, in);
         s.score(ki, kj, r, i) =
             cast<float>(s.dot(ki, kj, r, i)) * s.unit(r, i) * in.key_scale(ki, kj, i);
@@ -137,7 +158,13 @@ void define_output(PartialStages &s, const PartialInputs &in) {
                         s.weight(s.ki, s.kj, r, i) * in.value_scale(s.ki, s.kj, i));
         weight = s.scaled_weight(s.each_key.x, s.each_key.y, r, i);
     }
-    Expr value = in.value(x, s.each_key.x, s.each_key.y, i, plane);
+    ValueOf value_of = in.value;
+    if (s.value_bits < 32) {
+        s.value = Func("value");
+        s.value(x, s.ki, s.kj, i, plane) = in.value(x, s.ki, s.kj, i, plane);
+        value_of = s.value;
+    }
+    Expr value = value_of(x, s.each_key.x, s.each_key.y, i, plane);
     // 0·NaN is NaN: where V may hold one, masked keys read as 0.
     Expr masked = same_bits(s.score(s.each_key.x, s.each_key.y, r, i), kMasked);
     if (!in.value_scale) value = select_bits(!s.finite_values && masked, 0, value);
@@ -159,6 +186,8 @@ void partial(PartialStages &s, const PartialInputs &in, int head_dim, int value_
              const Format &f) {
     s.head_dim = head_dim;
     s.value_dim = value_dim;
+    s.key_bits = in.key_bits;
+    s.value_bits = in.value_bits;
     s.format = f;
     s.softcap_off = in.softcap == 0.0f;
     s.unbiased = in.unbiased;

@@ -12,10 +12,10 @@ using KeyOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::E
 using ValueOf = std::function<Halide::Expr(const Halide::Expr &x, const Halide::Expr &ki,
                                            const Halide::Expr &slot, const Halide::Expr &item,
                                            const Halide::Expr &plane)>;
-// Of K with 8 bits: one of two features of pair d, and of the key the scale.
-using PairOf = std::function<Halide::Expr(const Halide::Expr &which, const Halide::Expr &ki,
-                                          const Halide::Expr &d, const Halide::Expr &slot,
-                                          const Halide::Expr &item)>;
+// Of K with 8 bits: a feature of group d, and of the key the scale.
+using GroupOf = std::function<Halide::Expr(const Halide::Expr &which, const Halide::Expr &ki,
+                                           const Halide::Expr &d, const Halide::Expr &slot,
+                                           const Halide::Expr &item)>;
 // The scale of the key in a lane, or of its value.
 using ScaleOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::Expr &slot,
                                            const Halide::Expr &item)>;
@@ -29,9 +29,10 @@ struct PartialInputs {
     Halide::Func edges;       // (edge, item) -> slot that needs the keep test; repeats are harmless
     Halide::Expr tile_count;  // for a bounds promise alone
     KeyOf key;                // or, of packed K of 8 bits,
-    PairOf key_pair;          // integers
+    GroupOf key_group;        // integers
     ScaleOf key_scale, value_scale;  // value_scale: of V of 8 bits
     ValueOf value;
+    int key_bits = 32, value_bits = 32;  // of an element, before it is widened
     FeatureOf feature;
     Halide::Expr slots, edge_count;  // per item, the same for the whole batch
     Halide::Expr softcap;            // in base-2 units, 0 for none

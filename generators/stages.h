@@ -52,6 +52,9 @@ struct PartialStages {
     // With K of 8 bits: magnitudes of Q, features side by side, its rows as integers, what a unit
     // is worth, and the inverse of that. Else undefined.
     Halide::Func lane_largest, row_largest, units, unit, units_per_one;
+    // Where a group has four features: (d, g, r, i), units are 256·digit 1 + digit 0, of 8 bits
+    // each; (ki, g, kj, r, i), their dots with a key.
+    Halide::Func digits, digit_dot;
     Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
     Halide::Func dot;       // Q·K, one register block
     // dot, then softcap (update 0), the bias (update 1) and the keep test (update 2)
@@ -64,9 +67,12 @@ struct PartialStages {
     Halide::Func attended;  // product of all planes of some rows
     Halide::Func out;       // attended, max and sum side by side
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
-    Halide::RDom features;  // with K of 8 bits: the two of a pair, and pairs
+    Halide::RDom features;  // with K of 8 bits: those of a group, and groups
     Halide::RDom scan, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
     Halide::Expr softcap_off, unbiased, finite_scores, finite_values;
+    // (ki, d, kj, i) and (x, ki, kj, i, plane): elements as floats, where they are stored as less.
+    Halide::Func key, value;
+    int key_bits = 32, value_bits = 32;
     int head_dim = 0, value_dim = 0;
     Format format{};
 };

@@ -74,6 +74,7 @@ struct lac_variant {
     uint32_t cpu_features;  // runtime/cpu.h; all must be present
     int32_t panel_keys, chunk, plane, tile_pairs, tile_rows;
     int32_t usual_rows;  // of the tier's own tile: what a plan computes hangs on no tuned one
+    int32_t key_group;   // features of K side by side, of integers
     lac_type type, key_type,
         value_type;  // of Q and the output, K, V; K and V are packed as they are
     int32_t head_dim, value_dim;
@@ -86,10 +87,10 @@ struct lac_variant {
     lacuna::PackKeysFn append_keys;    // from rows of Q's, rounded to K's
     lacuna::PackValuesFn pack_values;  // of V's
     lacuna::PackValuesFn append_values;
-    // A tile's rows, at most few_rows: with the same bits. Null when pattern is set, when it is
-    // null.
-    lacuna::PartialWordsFn partial_words, partial_words_few;
-    lacuna::PartialPatternFn partial_pattern, partial_pattern_few;
+    // A tile's rows, at most few_rows, a single one (null: few): with the same bits. Null when
+    // pattern is set, when it is null.
+    lacuna::PartialWordsFn partial_words, partial_words_few, partial_words_row;
+    lacuna::PartialPatternFn partial_pattern, partial_pattern_few, partial_pattern_row;
     // A tile's rows, at most few_rows, a single one. Null with a pattern, as pairs.
     lacuna::GatherFn gather, gather_few, gather_row;
     lacuna::PairsFn pairs;

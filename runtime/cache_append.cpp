@@ -82,8 +82,7 @@ private:
                      const float *inverse) const {
         if (lanes.whole) return pack_keys(variant_, store, lanes.place, 1, rows, inverse);
         pack_keys(variant_, staging_, 0, 1, rows, inverse);
-        // Two integers of a key stand side by side.
-        const int64_t beside = variant_.key_type == LAC_I8 ? 2 : 1;
+        const int64_t beside = key_group(variant_);
         const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
         const Elements panel =
             store.keys.from(lanes.place * keys * elements + lanes.first * beside);
@@ -120,11 +119,12 @@ private:
         if (!same) pack_keys(variant_, staging_, 0, 1, row, head.inverse_factors);
         if (to.type == LAC_I8) head.key_scales[at] = same ? *row.scales : *staging_.key_scales;
         const int32_t keys = variant_.panel_keys, dim = variant_.head_dim;
+        const int32_t beside = key_group(variant_);
         if (same)
             copy(to, row.elements, dim);
         else if (to.type == LAC_I8)
             for (int32_t d = 0; d < dim; d++)
-                to.data[d] = staging_.keys.data[int64_t{d / 2} * 2 * keys + d % 2];
+                to.data[d] = staging_.keys.data[int64_t{d / beside} * beside * keys + d % beside];
         else
             copy(to, staging_.keys, dim, keys);
     }

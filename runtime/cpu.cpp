@@ -43,7 +43,23 @@ uint32_t cpu_features() {
 #elif defined(__aarch64__)
 
 namespace lacuna {
-uint32_t cpu_features() { return kCpuNeon; }  // part of the architecture
+// NEON is part of the architecture.
+uint32_t cpu_features() {
+#if defined(__linux__)
+    constexpr unsigned long kScalar = 1ul << 9, kVector = 1ul << 10, kDot = 1ul << 20;
+    const unsigned long bits = hardware_bits();
+    const bool fp16 = (bits & kScalar) && (bits & kVector), dot = bits & kDot;
+#elif defined(__APPLE__)
+    const bool fp16 = system_says("hw.optional.arm.FEAT_FP16");
+    const bool dot = system_says("hw.optional.arm.FEAT_DotProd");
+#elif defined(_WIN32)
+    constexpr uint32_t kDot = 43, kFp16 = 67;
+    const bool fp16 = processor_has(kFp16), dot = processor_has(kDot);
+#else
+    const bool fp16 = false, dot = false;
+#endif
+    return kCpuNeon | (fp16 ? kCpuFp16 : 0u) | (dot ? kCpuDotProd : 0u);
+}
 }  // namespace lacuna
 
 #elif defined(__arm__) && defined(__linux__)

@@ -10,7 +10,9 @@ enum CpuFeature : uint32_t {
     kCpuAvx512 = 1u << 2,      // F, CD, BW, DQ, VL, and the OS saves the registers
     kCpuAvx512Vnni = 1u << 3,  // and what Zen 4 and Sapphire Rapids have beside it
     kCpuNeon = 1u << 4,
-    kCpuRvv128 = 1u << 5,  // RISC-V vectors of at least 128 bits
+    kCpuRvv128 = 1u << 5,   // RISC-V vectors of at least 128 bits
+    kCpuFp16 = 1u << 6,     // arm-64: arithmetic on f16, in vectors too
+    kCpuDotProd = 1u << 7,  // arm-64: sdot
 };
 
 // What this CPU has; 0 where it cannot be asked.

@@ -17,9 +17,14 @@ inline void pause() {
 }
 const char *environment(const char *name);
 
-#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
+#if defined(__linux__) && (defined(__arm__) || defined(__aarch64__) || defined(__riscv))
 // The kernel's HWCAP word: what the CPU has.
 unsigned long hardware_bits();
+#elif defined(__APPLE__) && defined(__aarch64__)
+// Whether a number of this name, which older systems lack, is there and not 0.
+bool system_says(const char *name);
+#elif defined(_WIN32) && defined(__aarch64__)
+bool processor_has(uint32_t feature);
 #endif
 
 // Storage of at least the system's own size, at one address for its whole life.

@@ -17,8 +17,10 @@ int pthread_cond_wait(void *condition, void *mutex);
 int pthread_cond_broadcast(void *condition);
 int pthread_create(void *thread, const void *attributes, void *(*main)(void *), void *argument);
 int pthread_join(uintptr_t thread, void **result);
-#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
+#if defined(__linux__) && (defined(__arm__) || defined(__aarch64__) || defined(__riscv))
 unsigned long getauxval(unsigned long type);
+#elif defined(__APPLE__) && defined(__aarch64__)
+int sysctlbyname(const char *name, void *value, size_t *bytes, void *wanted, size_t wanted_bytes);
 #endif
 }
 
@@ -26,10 +28,16 @@ namespace lacuna {
 
 void yield() { sched_yield(); }
 const char *environment(const char *name) { return getenv(name); }
-#if defined(__linux__) && (defined(__arm__) || defined(__riscv))
+#if defined(__linux__) && (defined(__arm__) || defined(__aarch64__) || defined(__riscv))
 unsigned long hardware_bits() {
     constexpr unsigned long kHwcap = 16;
     return getauxval(kHwcap);
+}
+#elif defined(__APPLE__) && defined(__aarch64__)
+bool system_says(const char *name) {
+    int32_t value = 0;
+    size_t bytes = sizeof value;
+    return sysctlbyname(name, &value, &bytes, nullptr, 0) == 0 && value != 0;
 }
 #endif
 

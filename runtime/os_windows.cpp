@@ -18,6 +18,7 @@ __declspec(dllimport) void *CreateThread(void *attributes, size_t stack,
                                          unsigned long flags, unsigned long *id);
 __declspec(dllimport) unsigned long WaitForSingleObject(void *handle, unsigned long milliseconds);
 __declspec(dllimport) int CloseHandle(void *handle);
+__declspec(dllimport) int IsProcessorFeaturePresent(unsigned long feature);
 char *getenv(const char *name);
 }
 
@@ -27,6 +28,9 @@ constexpr unsigned long kForever = 0xffffffffu;
 
 void yield() { SwitchToThread(); }
 const char *environment(const char *name) { return getenv(name); }
+#if defined(__aarch64__)
+bool processor_has(uint32_t feature) { return IsProcessorFeaturePresent(feature) != 0; }
+#endif
 
 void init(Mutex *m) { InitializeSRWLock(m); }
 void destroy(Mutex *) {}

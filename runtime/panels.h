@@ -5,23 +5,24 @@
 
 namespace lacuna {
 
-// K to be read: of integers, two features of a key stand side by side.
+// K to be read: of integers, some features of a key stand side by side.
 inline View<3> key_panels(const lac_variant &v, const PackedStore &store) {
-    const int32_t beside = v.key_type == LAC_I8 ? 2 : 1, in_row = v.panel_keys * beside;
+    const int32_t beside = key_group(v), in_row = v.panel_keys * beside;
     const int32_t size = v.panel_keys * key_elements(v);
     return View<3>(store.keys, Dim{in_row, 1}, Dim{size / in_row, in_row},
                    Dim{static_cast<int32_t>(store.panels), size});
 }
 
-// K to be written, some panels from one on: pairs of integers are elements of 16 bits.
+// K to be written, some panels from one on: a group of integers is one element.
 inline View<3> key_panels_to_pack(const lac_variant &v, const PackedStore &store, int64_t first,
                                   int32_t panels) {
     const int32_t keys = v.panel_keys, elements = key_elements(v);
     uint8_t *const data = store.keys.from(first * keys * elements).data;
-    const int32_t rows = v.key_type == LAC_I8 ? elements / 2 : elements;
+    const int32_t rows = elements / key_group(v);
     const Dim key{keys, 1}, row{rows, keys}, panel{panels, keys * rows};
-    if (v.key_type == LAC_I8) return View<3>(reinterpret_cast<uint16_t *>(data), key, row, panel);
-    return View<3>(Elements{data, v.key_type}, key, row, panel);
+    if (v.key_type != LAC_I8) return View<3>(Elements{data, v.key_type}, key, row, panel);
+    if (v.key_group == 4) return View<3>(reinterpret_cast<uint32_t *>(data), key, row, panel);
+    return View<3>(reinterpret_cast<uint16_t *>(data), key, row, panel);
 }
 
 inline View<4> value_panels(const lac_variant &v, const PackedStore &store, int64_t first,

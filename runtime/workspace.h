@@ -21,10 +21,12 @@ struct PackedStore {
         return residue * per_residue + panel;
     }
 };
-// Elements of a key in a panel: integers come in pairs of features.
+// Features of a key side by side in a panel: integers come in groups.
+inline int32_t key_group(const lac_variant &v) { return v.key_type == LAC_I8 ? v.key_group : 1; }
+// Elements of a key in a panel: whole groups.
 inline int32_t key_elements(const lac_variant &v) {
     if (is_fixed8(v.type)) return (v.head_dim + 3) / 4 * 4;
-    return v.key_type == LAC_I8 ? v.head_dim + v.head_dim % 2 : v.head_dim;
+    return (v.head_dim + key_group(v) - 1) / key_group(v) * key_group(v);
 }
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
 Elements take_elements(Carver &c, lac_type type, int64_t count);

@@ -10,15 +10,71 @@ namespace {
 
 constexpr int kIndexed = 4;  // floats of a vector
 
-// Keys or features taken at once: vectors of four need a multiple of it.
+// Keys or features taken at once: the most that divide all and fill vectors of four; 0: none do.
 int steps(int wanted, int all) {
-    while (all % wanted != 0) wanted--;
+    wanted -= wanted % kIndexed;
+    while (wanted > 0 && all % wanted != 0) wanted -= kIndexed;
     return wanted;
 }
 
+// Shorter elements are read a register at once: a load for several vectors of floats.
+int read_lanes(int bits, int all, int lanes) {
+    const int wide = lanes * 32 / bits;
+    return all % wide == 0 ? wide : lanes;
+}
+
+// sdot: a lane adds the products of four features of its key, and of either digit of Q. A vector
+// holds a digit of 16 features of a row.
+void digit_dots(PartialStages &s, const Var &row_block, int score_rows, int lanes) {
+    constexpr int kAccumulators = 16;
+    const int groups = feature_groups(s.head_dim, s.format);
+    const int unrolled = groups % 4 == 0 ? 4 : groups % 2 == 0 ? 2 : 1;
+    Var g = s.digits.args()[1];
+    RVar block("block"), group("group");
+    const auto unrolled_lanes = [&](Stage stage) {
+        stage.vectorize(s.ki, lanes).unroll(s.ki).unroll(g).unroll(s.r);
+    };
+    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
+    s.digit_dot.compute_at(s.score, row_block);
+    s.digit_dot.bound_extent(s.r, score_rows).bound_extent(g, 2);
+    unrolled_lanes(s.digit_dot);
+    Stage update = s.digit_dot.update();
+    update.split(s.features.y, block, group, unrolled);
+    // One digit after the other where the registers hold the sums of no more.
+    if (2 * score_rows * s.format.panel_keys / lanes <= kAccumulators)
+        update.reorder({s.features.x, s.ki, g, s.r, group, block});
+    else
+        update.reorder({s.features.x, s.ki, s.r, group, block, g});
+    update.atomic().vectorize(s.features.x);
+    unrolled_lanes(update);
+    update.unroll(group);
+    Func digits = s.digits.in(s.digit_dot);
+    digits.compute_at(s.digit_dot, block)
+        .store_in(MemoryType::Register)
+        .bound_extent(s.d, unrolled * s.format.key_group)
+        .vectorize(s.d)
+        .unroll(g)
+        .unroll(s.r);
+    s.digits.compute_at(s.out, s.i)
+        .store_in(MemoryType::Stack)
+        .bound_extent(g, 2)
+        .unroll(g)
+        .vectorize(s.d, 2 * lanes, TailStrategy::GuardWithIf);
+    vectors::units(s, lanes);
+}
+
+void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar &at, int lanes) {
+    if (elements.defined())
+        elements.compute_at(consumer, at)
+            .store_in(MemoryType::Register)
+            .vectorize(x, lanes)
+            .unroll(x);
+}
+
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    if (s.digits.defined()) return digit_dots(s, row_block, tile.score_rows, lanes);
     const int unrolled = steps(tile.score_unroll, s.head_dim);
-    if (s.units.defined() || unrolled % kIndexed != 0) {
+    if (s.units.defined() || unrolled == 0) {
         vectors::dots_by_panel(s, row_block, tile, lanes);
         return;
     }
@@ -31,6 +87,7 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
         .unroll(s.ki)
         .unroll(s.r)
         .unroll(feature);
+    read_at_once(s.key, s.ki, s.dot, feature, read_lanes(s.key_bits, s.format.panel_keys, lanes));
     s.query.compute_at(s.dot, block)
         .store_in(MemoryType::Register)
         .bound_extent(s.d, unrolled)
@@ -42,7 +99,7 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
     const int unrolled = steps(tile.value_unroll, s.format.panel_keys);
-    if (unrolled % kIndexed != 0) {
+    if (unrolled == 0) {
         vectors::products(s, tile, lanes);
         return;
     }
@@ -56,6 +113,9 @@ void products(PartialStages &s, const Tile &tile, int lanes) {
         .unroll(s.r)
         .unroll(key)
         .specialize(s.finite_values);
+    read_at_once(s.value, s.x, s.product, key, read_lanes(s.value_bits, s.format.plane, lanes));
+    if (s.value.defined())
+        s.value.bound_extent(s.plane, vectors::planes_at_once(s, tile)).unroll(s.plane);
     Func weights = (s.scaled_weight.defined() ? s.scaled_weight : s.weight).in(s.product);
     weights.compute_at(s.product, block)
         .store_in(MemoryType::Register)
@@ -68,17 +128,49 @@ void products(PartialStages &s, const Tile &tile, int lanes) {
 
 constexpr vectors::Blocks kBlocks{dots, products};
 
+// Halide gives stack that is free again to the next who fits in. A register block that shared it
+// with an array whose index is no constant would stay in memory: these arrays fit into no block's.
+void keep_apart(PartialStages &s) {
+    constexpr int kFloats = 512;
+    for (Func f : {s.lane_max, s.lane_sum}) f.bound_storage(s.l, kFloats / s.format.lanes);
+    for (Func f : {s.row_max, s.row_sum}) f.bound_storage(s.r, kFloats);
+}
+
 void partial(PartialStages &s, const Tile &tile, int lanes) {
     vectors::partial(s, tile, lanes, kBlocks);
+    keep_apart(s);
 }
 void gather(GatherStages &s, const Tile &tile, int lanes) {
     vectors::gather(s, tile, lanes, kBlocks);
+    keep_apart(s);
+}
+
+// As vectors::queries, four vectors at a time.
+void queries(PackQueriesStages &s, const Tile &tile, int lanes) {
+    const int at_once = 4 * lanes;
+    if (s.head_dim % at_once != 0) return vectors::queries(s, tile, lanes);
+    Var part("part"), place("place");
+    s.packed.compute_root().split(s.d, part, place, at_once).vectorize(place, lanes).unroll(place);
+    s.magnitude.compute_root().vectorize(s.d, lanes);
+    RVar block("block"), feature("feature");
+    s.magnitude.update()
+        .allow_race_conditions()
+        .split(s.scan.x, block, feature, at_once)
+        .reorder(feature, s.scan.y, block)
+        .vectorize(feature, lanes)
+        .unroll(feature);
+}
+void keys(PackKeysStages &s, const Tile &tile, int lanes) {
+    vectors::keys(s, tile, read_lanes(s.packed.type().bits(), s.panel_keys, lanes));
+}
+void values(PackValuesStages &s, const Tile &tile, int lanes) {
+    vectors::values(s, tile, read_lanes(s.packed.type().bits(), s.format.plane, lanes));
 }
 
 }  // namespace
 
-const Schedule kArmSchedule{vectors::queries, vectors::keys,  vectors::values, partial,
-                            gather,           vectors::pairs, vectors::merge,  vectors::summarise,
+const Schedule kArmSchedule{queries,       keys,           values,         partial,
+                            gather,        vectors::pairs, vectors::merge, vectors::summarise,
                             vectors::route};
 
 }  // namespace lacuna

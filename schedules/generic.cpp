@@ -33,6 +33,10 @@ void partial(PartialStages &s, const Tile &, int) {
             f.compute_at(s.out, s.i).store_in(MemoryType::Stack);
         s.lane_largest.compute_at(s.row_largest, s.r);
     }
+    if (s.digits.defined()) {
+        s.digits.compute_at(s.out, s.i).store_in(MemoryType::Stack);
+        s.digit_dot.compute_at(s.score, s.ki);
+    }
     if (s.scaled_weight.defined())
         s.scaled_weight.compute_at(s.out, s.r)
             .store_in(MemoryType::Stack)

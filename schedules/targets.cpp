@@ -75,7 +75,7 @@ const std::vector<Tier> kX86Tiers = {
      0,
      nullptr,
      &kGenericSchedule,
-     {8, 15, 4, 4, 0},
+     {8, 15, 4, 4, 0, 4},
      {4, 1, 1, 1, 1, 1},
      {2, 1, 1, 1, 1, 1},
      {1, 1, 1, 1, 1, 1},
@@ -83,16 +83,49 @@ const std::vector<Tier> kX86Tiers = {
 };
 
 // A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
+constexpr Format kArm64Format{8, 31, 16, 4, 300}, kArm64DotFormat{8, 31, 16, 4, 300, 4};
+constexpr Tile kArm64Tile{8, 8, 4, 4, 8, 1}, kArm64Few{4, 4, 4, 4, 8, 1};
+constexpr Tile kArm64Single{1, 1, 1, 16, 8, 2};
+
+// Every CPU converts f16 (fcvtl, fcvtn). Halide and LLVM do so only where they may compute in f16
+// as well, which `neon` never asks for: `ctest -R baseline` disassembles it.
 const std::vector<Tier> kArm64Tiers = {
+    {"dotprod",
+     {Target::ARMFp16, Target::ARMDotProd},
+     kCpuNeon | kCpuFp16 | kCpuDotProd,
+     "neon",
+     &kArmSchedule,
+     kArm64DotFormat,
+     kArm64Tile,
+     kArm64Few,
+     kArm64Single,
+     false,
+     true,
+     true},
+    {"fp16",
+     {Target::ARMFp16},
+     kCpuNeon | kCpuFp16,
+     "neon",
+     &kArmSchedule,
+     kArm64Format,
+     kArm64Tile,
+     kArm64Few,
+     kArm64Single,
+     false,
+     false,
+     true},
     {"neon",
-     {},
+     {Target::ARMFp16},
      kCpuNeon,
      nullptr,
      &kArmSchedule,
-     {8, 31, 16, 4, 300},
-     {16, 8, 4, 4, 8, 1},
-     {4, 4, 4, 4, 8, 1},
-     {1, 1, 1, 4, 8, 2}},
+     kArm64Format,
+     kArm64Tile,
+     kArm64Few,
+     kArm64Single,
+     false,
+     false,
+     true},
 };
 
 // 16 registers, and no fused multiply-add from Halide 21: what holds for sse41 holds here.

@@ -22,6 +22,7 @@ struct Tier {
     Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
     bool on_request = false;    // generated only when --tiers names it
     bool own_integers = false;  // not shared: products of 8-bit keys
+    bool own_row = false;       // tiles of one row have a kernel of their own
 };
 
 // A family of triples that are compiled alike.

@@ -13,10 +13,14 @@ struct Format {
     int lanes;       // partial maxima and sums a row keeps; divides panel_keys
     int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: decides up to which
                      // position residue classes run in dense order
+    int key_group = 2;  // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
+                        // 4: in two digits of 8
 };
 
-// K of 8 bits is packed in pairs of features.
-constexpr int feature_pairs(int head_dim) { return (head_dim + 1) / 2; }
+// K of 8 bits is packed in groups of features.
+constexpr int feature_groups(int head_dim, const Format &f) {
+    return (head_dim + f.key_group - 1) / f.key_group;
+}
 
 // Row of a partial result: planes, then max, sum and padding to a cache line.
 constexpr int kStats = 16;

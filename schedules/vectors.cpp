@@ -28,14 +28,18 @@ void integer_dots(PartialStages &s, const Var &row_block, const Tile &tile, int 
         .unroll(s.ki)
         .unroll(s.r)
         .unroll(s.features.y, std::min(tile.score_unroll, 2));
+    units(s, lanes);
+}
+
+}  // namespace
+
+void units(PartialStages &s, int lanes) {
     for (Func f : {s.units, s.unit, s.units_per_one, s.row_largest})
         f.compute_at(s.out, s.i).store_in(MemoryType::Stack);
     s.units.vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     s.lane_largest.compute_at(s.row_largest, s.r).vectorize(s.l);
     s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
 }
-
-}  // namespace
 
 void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
     if (s.units.defined()) return integer_dots(s, row_block, tile, lanes);

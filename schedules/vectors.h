@@ -13,6 +13,8 @@ struct Blocks {
 
 // A vector of scores, with a feature of Q for all of it: nothing is summed across its lanes.
 void dots_by_panel(PartialStages &s, const Halide::Var &row_block, const Tile &tile, int lanes);
+// Rows of Q as integers.
+void units(PartialStages &s, int lanes);
 // A vector of features, with a weight for all of it.
 void products(PartialStages &s, const Tile &tile, int lanes);
 // Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.

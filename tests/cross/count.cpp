@@ -2,14 +2,23 @@
 // which count_plugin.c prints its count.
 #include <sys/prctl.h>
 
+#include <algorithm>
 #include <cstdio>
 
-#include "tests/planned.h"
+#include "tests/cached.h"
 
 namespace lacuna {
 namespace {
 
 void mark(int on) { prctl(0x4c41434e, on, 0, 0, 0); }
+
+bool has_kernel(const Problem &p) {
+    for (int i = 0; i < lac_kernels.kernel_count; i++) {
+        const lac_kernel_entry &e = lac_kernels.kernels[i];
+        if (e.head_dim == p.head_dim && e.key_type == p.key_type) return true;
+    }
+    return false;
+}
 
 const lac_kernel_entry &compiled_kernel(const std::string &pattern) {
     const lac_pattern wanted = parse(pattern);
@@ -20,19 +29,66 @@ const lac_kernel_entry &compiled_kernel(const std::string &pattern) {
     throw std::logic_error("no kernel for " + pattern);
 }
 
+// The kernel on each tier, least first, but for those that run the code of a lesser one.
+std::vector<lac_kernel> distinct(const lac_kernel_entry &entry) {
+    std::vector<lac_kernel> kernels;
+    const std::vector<std::string> tiers = runnable_tiers();
+    for (size_t i = tiers.size(); i-- > 0;) {
+        const lac_kernel k = find_kernel(entry, tiers[i]);
+        const auto same = [&](const lac_kernel &other) {
+            return other.variant->partial_words == k.variant->partial_words &&
+                   other.variant->partial_pattern == k.variant->partial_pattern;
+        };
+        if (std::none_of(kernels.begin(), kernels.end(), same)) kernels.push_back(k);
+    }
+    return kernels;
+}
+
+template <class Call>
+void count_call(const lac_kernel &kernel, const std::string &name, const Call &call) {
+    call();
+    std::fprintf(stderr, "case %s %s\n", kernel.variant->tier, name.c_str());
+    mark(1);
+    call();
+    mark(0);
+}
+
 void count(const std::string &name, Problem p, const lac_kernel_entry &entry) {
-    p.head_dim = entry.head_dim;
-    p.value_dim = entry.value_dim;
+    fit(p, entry);
     if (p.pattern.find("mask") + 1 || p.pattern.find("topk") + 1) give_lists(p, p.kv_heads, false);
-    for (const std::string &tier : runnable_tiers()) {
+    for (const lac_kernel &kernel : distinct(entry)) {
         Tensors t(p);
-        Planned planned(find_kernel(entry, tier), p, {});
+        Planned planned(kernel, p, {});
         const Views views(t);
-        planned.call(views);
-        std::fprintf(stderr, "case %s %s\n", tier.c_str(), name.c_str());
-        mark(1);
-        planned.call(views);
-        mark(0);
+        count_call(kernel, name, [&] { planned.call(views); });
+    }
+}
+
+// One query of a sequence whose keys a cache holds, by a plan that serves all layers.
+void count_step(const std::string &name, Problem p) {
+    p.q_tokens = p.k_tokens;
+    for (const lac_kernel &kernel : distinct(general_kernel(p))) {
+        Tensors t(p);
+        Cached cache(kernel, p.pattern, options_of(p, p.k_tokens, 0));
+        lac::check(cache.append(t, 0, p.k_tokens));
+        const lac_cache *caches[] = {cache.get()};
+        const int32_t queries[] = {1};
+        lac_step step{sizeof(lac_step), 1, caches, queries, nullptr, nullptr, nullptr};
+        lac_shape shape{};
+        int32_t k_lengths[1];
+        lac::check(lac_step_shape(&step, 1, k_lengths, &shape));
+        const lac_pattern pattern = parse(p.pattern);
+        size_t bytes = 0;
+        lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+        const lac::Memory plan(bytes);
+        lac::check(lac_plan_init(&kernel, &pattern, &shape, plan.data(), bytes, &step.plan));
+        const lac::Memory workspace(lac_step_plan_bytes(step.plan, 1));
+        const lac_tensor q = tokens_of(t.q.view(), 0, p.q_tokens - 1, 1);
+        const lac_tensor out = tokens_of(t.out.view(), 0, p.q_tokens - 1, 1);
+        count_call(kernel, name, [&] {
+            lac::check(
+                lac_step_attend(&step, &q, &out, nullptr, workspace.data(), workspace.bytes()));
+        });
     }
 }
 
@@ -51,6 +107,17 @@ Problem problem(const char *pattern, int heads, int kv_heads, int q_tokens, int 
 
 int main() {
     using namespace lacuna;
+    Problem halves = problem("dense", 8, 8, 1, 2048);
+    halves.head_dim = halves.value_dim = 128;
+    halves.key_type = halves.value_type = LAC_F16;
+    Problem few_halves = halves, window_halves = halves, prefill_halves = halves;
+    few_halves.kv_heads = 2;
+    window_halves.pattern = "window:256";
+    prefill_halves = problem("window:64", 2, 2, 512, 512);
+    prefill_halves.key_type = prefill_halves.value_type = LAC_F16;
+    Problem integers = halves;
+    integers.head_dim = integers.value_dim = 64;
+    integers.key_type = integers.value_type = LAC_I8;
     const char *mixed = "window:40+every:7+sink:4";
     count("dense prefill", problem("dense", 4, 2, 512, 512), general_kernel());
     count("window:64 prefill", problem("window:64", 4, 2, 512, 512), general_kernel());
@@ -61,4 +128,15 @@ int main() {
     count("topk:40 prefill", problem("topk:40", 4, 2, 128, 512), general_kernel());
     count("topk:40,tile=16 prefill", problem("topk:40,tile=16", 4, 2, 128, 512), general_kernel());
     count("mask:pairs prefill", problem("bidi/mask:pairs", 4, 2, 128, 512), general_kernel());
+    if (!has_kernel(halves)) return 0;  // of arm-64 alone
+    count_step("dense step, f16 keys, D=128", halves);
+    count_step("dense step, f16 keys, D=128, on 2 KV heads", few_halves);
+    count_step("window:256 step, f16 keys, D=128", window_halves);
+    count("window:64 prefill, f16 keys, 2 heads", prefill_halves, general_kernel(prefill_halves));
+    count_step("dense step, int8 keys", integers);
+    integers.kv_heads = 2;
+    count_step("dense step, int8 keys, on 2 KV heads", integers);
+    integers = problem("window:64", 2, 2, 512, 512);
+    integers.key_type = integers.value_type = LAC_I8;
+    count("window:64 prefill, int8 keys, 2 heads", integers, general_kernel(integers));
 }

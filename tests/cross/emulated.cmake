@@ -14,7 +14,7 @@ set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
 target_link_options(count_plugin PRIVATE -Wl,--unresolved-symbols=ignore-all) # the emulator's
 
 function(lacuna_emulated_tests arch)
-  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU;SPEC" "" ${ARGN})
   find_program(LACUNA_${arch}_CXX ${ARG_COMPILER}-g++)
   find_program(LACUNA_${arch}_EMULATOR ${ARG_EMULATOR})
   if(NOT LACUNA_${arch}_CXX OR NOT LACUNA_${arch}_EMULATOR)
@@ -38,6 +38,7 @@ function(lacuna_emulated_tests arch)
       -DCMAKE_CXX_COMPILER:STRING=${ARG_COMPILER}-g++
       -DLACUNA_TRIPLE:STRING=${ARG_TRIPLE}
       -DLACUNA_PROGRAM:FILEPATH=$<TARGET_FILE:lacuna>
+      -DLACUNA_CROSS_SPEC:STRING=${ARG_SPEC}
       -DLACUNA_CROSS_TESTS:STRING=${cross_tests}
     BUILD_ALWAYS TRUE # Ninja looks at the sources
     USES_TERMINAL_BUILD TRUE
@@ -57,6 +58,6 @@ function(lacuna_emulated_tests arch)
 endfunction()
 
 lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gnu
-                      EMULATOR qemu-aarch64 CPU cortex-a53)
+                      EMULATOR qemu-aarch64 CPU cortex-a53 SPEC kernels_aarch64.json)
 lacuna_emulated_tests(arm TRIPLE arm-linux-gnueabihf COMPILER arm-linux-gnueabihf
-                      EMULATOR qemu-arm CPU cortex-a15)
+                      EMULATOR qemu-arm CPU cortex-a15 SPEC kernels.json)
