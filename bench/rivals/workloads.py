@@ -51,8 +51,8 @@ class Workload:
 
     @property
     def span(self):
-        """Keys that a query of decode sees."""
-        return min(WINDOW, self.n) if self.pattern == "window" else self.n
+        """Keys that decode's query sees; of prefill all."""
+        return min(WINDOW, self.n) if self.decode and self.pattern == "window" else self.n
 
     @property
     def title(self):
@@ -158,6 +158,6 @@ class Data:
         return self._bias
 
     def seen(self):
-        """K and V of the keys that decode's query sees: rivals without windows get these alone."""
+        """K and V of the span: in decode, rivals without windows get these alone."""
         first = self.workload.n - self.workload.span
         return self.k[:, first:], self.v[:, first:]
