@@ -85,7 +85,8 @@ class Reference(unittest.TestCase):
 
 
 def result(participant, ms, error, precision="f32"):
-    workload = dict(kind="prefill", heads=2, kv_heads=1, head_dim=64, n=256, pattern="dense", kv="f32")
+    shape = {"heads": 2, "kv_heads": 1, "head_dim": 64, "n": 256}
+    workload = {"kind": "prefill", "pattern": "dense", "kv": "f32"} | shape
     return {"workload": workload, "threads": 1, "participant": participant, "ms": ms, "p50_ms": ms,
             "error": error, "precision": precision, "flops": 1, "bytes": 1}  # fmt: skip
 

@@ -88,10 +88,10 @@ def parser():
     add("--budget", type=seconds, default=4.0, help="seconds to measure each workload for (4)")
     add("--rounds", type=number(2, 1000), default=15, help="turns in them, at most (15)")
     add("--wait", type=seconds, default=6.0, help="seconds a workload may wait for idle cores (6)")
-    add("--cold", type=number(0, 4096), default=160, help="MiB of K and V that decode turns through;"
-        " 0: always the same ones (160)")  # fmt: skip
-    add("--flex", type=tokens, default=[4096], help="lengths at which torch-flex, which compiles for"
-        " 15 s and more a workload, takes part (4096)")  # fmt: skip
+    cold = "MiB of K and V that decode turns through; 0: always the same ones (160)"
+    add("--cold", type=number(0, 4096), default=160, help=cold)
+    flex = "where torch-flex takes part, which compiles for 15 s and more a workload (4096)"
+    add("--flex", type=tokens, default=[4096], help=flex)
     add("--only", type=listed(glob), default=[], help="participants: torch-*,lacuna")
     add("--skip", type=listed(glob), default=[], help="participants to leave out")
     add("--json", metavar="FILE", help="write all results to this file")

@@ -50,3 +50,14 @@ def block_plan(pattern, n, mask):
         part = mask[rows][:, keys]
         plan.append((rows, keys, None if part.all() else np.ascontiguousarray(part)))
     return plan
+
+
+def biased(pattern, n, mask):
+    """The same with the masks as they are added to scores; parts with the same one share it."""
+    shared, plan = {}, []
+    for rows, keys, part in block_plan(pattern, n, mask):
+        if part is not None:
+            bias = np.where(part, np.float32(0), np.float32(-np.inf))
+            part = shared.setdefault((part.shape, part.tobytes()), bias)
+        plan.append((rows, keys, part))
+    return plan

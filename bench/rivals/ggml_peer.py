@@ -1,5 +1,5 @@
-"""ggml_flash_attn_ext of llama.cpp, in a program of its own that is driven line by line. It measures
-each call itself, so the pipe is not in the times."""
+"""ggml_flash_attn_ext of llama.cpp, in a program of its own that is driven line by line. It
+measures each call itself, so the pipe is not in the times."""
 
 import subprocess
 import tempfile

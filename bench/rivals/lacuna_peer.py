@@ -115,7 +115,8 @@ class Handle(Calls):
 
         super().__init__(setting, [attend], lambda _: out, keep)
         self.library, self.handle = library, handle
-        self.detail = f"{library.rival_kernel(handle).decode()}, {library.rival_tier(handle).decode()}"
+        names = library.rival_kernel(handle), library.rival_tier(handle)
+        self.detail = ", ".join(name.decode() for name in names)
 
     def close(self):
         self.library.rival_close(self.handle)

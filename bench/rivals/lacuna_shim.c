@@ -12,11 +12,11 @@ typedef struct rival_case {
     int32_t heads, kv_heads, head_dim, tokens;
     int32_t kv_type; /* a lac_type */
     int32_t threads;
-    int32_t copies;               /* decode: caches that take turns */
-    const int64_t *starts;        /* mask:blocks: rows for all heads, or null */
-    const int32_t *indices;       /* and what they list */
-    int32_t rows;                 /* of starts, less one */
-    float *q, *k, *v, *out;       /* C order, [heads, tokens, head_dim] */
+    int32_t copies;         /* decode: caches that take turns */
+    const int64_t *starts;  /* mask:blocks: rows for all heads, or null */
+    const int32_t *indices; /* and what they list */
+    int32_t rows;           /* of starts, less one */
+    float *q, *k, *v, *out; /* C order, [heads, tokens, head_dim] */
 } rival_case;
 
 typedef struct rival {
@@ -165,8 +165,8 @@ static int open_caches(rival *r, const rival_case *c) {
             return 0;
         }
     }
-    const lac_status s = lac_step_bytes(&r->kernel, &r->pattern, &options, 1, 1, c->threads,
-                                        &r->workspace_bytes);
+    const lac_status s =
+        lac_step_bytes(&r->kernel, &r->pattern, &options, 1, 1, c->threads, &r->workspace_bytes);
     return good(s) && (r->workspace = take(r->workspace_bytes)) != NULL;
 }
 

@@ -1,4 +1,4 @@
-"""numpy with its OpenBLAS: multiply, softmax, multiply, over the same block plan as torch-blocks."""
+"""numpy with its OpenBLAS: multiply, softmax, multiply, over the block plan of torch-blocks."""
 
 import numpy as np
 
@@ -38,10 +38,7 @@ class Numpy:
 
     def _prefill(self, data, setting):
         w = data.workload
-        plan = [
-            (rows, keys, None if mask is None else np.where(mask, np.float32(0), np.float32(-np.inf)))
-            for rows, keys, mask in block_plans.block_plan(w.pattern, w.n, data.mask)
-        ]
+        plan = block_plans.biased(w.pattern, w.n, data.mask)
         q, out = data.q * np.float32(data.scale), np.empty_like(data.q)
 
         def call():

@@ -1,5 +1,5 @@
-"""OpenVINO: its attention operator, and in decode the stateful one that its CPU plugin fuses with the
-cache of keys and values."""
+"""OpenVINO: its attention operator, and in decode the stateful one that its CPU plugin fuses with
+the cache of keys and values."""
 
 import numpy as np
 
@@ -83,9 +83,8 @@ def cache_model(workload):
         sinks.append(op.assign(both, variable))
         if w.group > 1:
             extents = op.shape_of(both)
-            first, last = (
-                op.gather(extents, integers(*at), op.constant(np.int64(0))) for at in ((0, 1), (2, 3))
-            )
+            zero = op.constant(np.int64(0))
+            first, last = (op.gather(extents, integers(*at), zero) for at in ((0, 1), (2, 3)))
             wide = op.concat([first, integers(w.group), last], 0)
             both = op.unsqueeze(both, op.constant(np.array([2], np.int32)))
             both = op.broadcast(both, wide, broadcast_spec="BIDIRECTIONAL")
@@ -96,7 +95,7 @@ def cache_model(workload):
 
 
 class Cache:
-    """Grows by a token a call, from n to n + 23 tokens. K and V are kept as f32, f16, bf16 or u8."""
+    """Grows by a token a call, from n to n + 23 tokens; K and V are f32, f16, bf16 or u8."""
 
     name = "openvino-cache"
 

@@ -1,5 +1,5 @@
-"""ONNX Runtime: GroupQueryAttention, MultiHeadAttention, SparseAttention (its contrib operators) and
-the standard Attention. Inputs and outputs are bound once; the key-value buffers are shared."""
+"""ONNX Runtime: GroupQueryAttention, MultiHeadAttention, SparseAttention (its contrib operators)
+and the standard Attention. Inputs and outputs are bound once; the key-value buffers are shared."""
 
 import numpy as np
 
@@ -15,7 +15,7 @@ def tokens_first(x):
 
 
 class Model:
-    """One operator as a session. `shapes` declares outputs that the run time cannot infer."""
+    """One operator as a session; `inputs` and `outputs` are (name, array of its type and shape)."""
 
     def __init__(self, setting, operator, inputs, outputs, **attributes):
         import onnxruntime as ort
@@ -27,8 +27,9 @@ class Model:
         domain = "" if operator == "Attention" else CONTRIB
         names = [name for name, _ in inputs]
         declare = lambda name, x: helper.make_tensor_value_info(name, kinds[x.dtype.name], x.shape)
+        made = [name for name, _ in outputs]
         graph = helper.make_graph(
-            [helper.make_node(operator, names, [n for n, _ in outputs], domain=domain, **attributes)],
+            [helper.make_node(operator, names, made, domain=domain, **attributes)],
             operator,
             [declare(name, x) for name, x in inputs if name],
             [declare(name, x) for name, x in outputs],
@@ -183,7 +184,8 @@ class Sparse:
             keys += range(max(0, block - WINDOW // self.BLOCK), block + 1)
             starts.append(len(keys))
         q, k, v = (tokens_first(x) for x in (data.q, data.k, data.v))
-        kept, total = np.zeros((1, w.kv_heads, w.n, w.head_dim), np.float32), np.array([w.n], np.int32)
+        kept = np.zeros((1, w.kv_heads, w.n, w.head_dim), np.float32)
+        total = np.array([w.n], np.int32)
         inputs = [("q", q), ("k", k), ("v", v), ("past_k", kept), ("past_v", kept)]
         inputs += [("starts", np.array([starts], np.int32)), ("keys", np.array([keys], np.int32))]
         inputs += [("total", total), ("lengths", total)]

@@ -70,7 +70,8 @@ def machine():
     fields = {name.strip(): value.strip() for name, value in fields.items()}
     flags = fields.get("Flags", "").split()
     parts = [fields.get("Model name", "unknown"), f"{fields.get('CPU(s)', '?')} CPUs"]
-    parts += [f"{level} {fields[f'{level} cache']}" for level in ("L2", "L3") if f"{level} cache" in fields]
+    caches = (level for level in ("L2", "L3") if f"{level} cache" in fields)
+    parts += [f"{level} {fields[f'{level} cache']}" for level in caches]
     parts.append(" ".join(name for name in EXTENSIONS if name in flags))
     return ", ".join(parts)
 

@@ -79,7 +79,7 @@ def enter(data, options, setting):
 
 
 class Quiet:
-    """Waits till the cores are left alone, also by the workers of the one before, within a budget."""
+    """Waits, within a budget, till the cores are left alone, also by the last one's workers."""
 
     def __init__(self, budget):
         self.left = budget

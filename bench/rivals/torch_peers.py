@@ -54,7 +54,7 @@ class Sdpa:
 
 
 class Blocks:
-    """SDPA for each part of a hand-made block plan; parts that have the same mask share it."""
+    """SDPA for each part of a hand-made block plan."""
 
     name = "torch-blocks"
 
@@ -65,24 +65,19 @@ class Blocks:
         torch, w = torch_for(setting), data.workload
         attend = torch.nn.functional.scaled_dot_product_attention
         q, k, v = tensors(torch, data)
-        out, masks, plan = torch.empty_like(q), {}, []
-        for rows, keys, mask in block_plans.block_plan(w.pattern, w.n, data.mask):
-            if mask is not None:
-                key = (mask.shape, mask.tobytes())
-                if key not in masks:
-                    bias = np.where(mask, np.float32(0), np.float32(-np.inf))
-                    masks[key] = torch.from_numpy(bias)
-                mask = masks[key]
-            plan.append((rows, keys if isinstance(keys, slice) else torch.from_numpy(keys), mask))
+        out, plan = torch.empty_like(q), []
+        for rows, keys, bias in block_plans.biased(w.pattern, w.n, data.mask):
+            keys = torch.from_numpy(keys) if isinstance(keys, np.ndarray) else keys
+            plan.append((rows, keys, None if bias is None else torch.from_numpy(bias)))
 
         def call():
-            for rows, keys, mask in plan:
+            for rows, keys, bias in plan:
                 if isinstance(keys, slice):
                     part = k[:, :, keys], v[:, :, keys]
                 else:
                     part = k.index_select(2, keys), v.index_select(2, keys)
                 out[:, :, rows] = attend(
-                    q[:, :, rows], *part, attn_mask=mask, enable_gqa=w.group > 1
+                    q[:, :, rows], *part, attn_mask=bias, enable_gqa=w.group > 1
                 )
             return out
 
@@ -101,14 +96,13 @@ class Flex:
         torch, w = torch_for(setting), data.workload
         from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
+        size = BLOCK if w.pattern == "bigbird" else 128
         if w.pattern == "bigbird":
             table = torch.from_numpy(bigbird_blocks(w.n))
             mask = lambda b, h, q, k: table[q // BLOCK, k // BLOCK]
         else:
             mask = lambda b, h, q, k: attends(w.pattern, q, k)
-        blocks = create_block_mask(
-            mask, None, None, w.n, w.n, device="cpu", BLOCK_SIZE=64 if w.pattern == "bigbird" else 128
-        )
+        blocks = create_block_mask(mask, None, None, w.n, w.n, device="cpu", BLOCK_SIZE=size)
         q, k, v = tensors(torch, data)
         torch._dynamo.reset()  # else the shapes before make it give up on compiling
         attend = torch.compile(flex_attention, dynamic=False)
