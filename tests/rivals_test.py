@@ -6,6 +6,8 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 LACUNA = str(Path(sys.argv.pop(1)).resolve()) if len(sys.argv) > 1 else sys.exit(__doc__)
@@ -128,35 +130,36 @@ class CommandLine(unittest.TestCase):
             (["--json", "/nowhere/at/all.json"], "its folder is missing"),
             (["--work", "decode", "--patterns", "bigbird"], "nothing to do: decode has"),
         ):
-            with self.subTest(words=words):
-                run = rivals(*words)
-                self.assertEqual((run.returncode, run.stdout), (2, ""))
-                self.assertIn(message, run.stderr.splitlines()[-1])
+            with self.subTest(words=words), redirect_stderr(StringIO()) as stderr:
+                with self.assertRaises(SystemExit) as end:
+                    read_arguments(["--lacuna", LACUNA, *words])
+                self.assertEqual(end.exception.code, 2)
+                self.assertIn(message, stderr.getvalue().splitlines()[-1])
+        run = rivals("--n", "1000")
+        self.assertEqual((run.returncode, run.stdout), (2, ""))
 
 
 class Run(unittest.TestCase):
     def test_lacuna_beside_numpy_and_a_rival_that_is_missing(self):
-        """Compiled: dense f32 and int8 of head size 128; a window and any pattern of 64."""
-        quick = ["--python", sys.executable, "--budget", "0", "--wait", "0", "--cold", "8"]
-        quick += ["--only", "lacuna,numpy-blas,torch-sdpa,ggml", "--n", "320"]
+        """Decode of a ring, in f32 and int8, and prefill with a pattern compiled in and with lists."""
+        words = ["--python", sys.executable, "--budget", "0", "--wait", "0", "--cold", "8"]
+        words += ["--only", "lacuna,numpy-blas,torch-sdpa,ggml", "--n", "320", "--heads", "4x2x64"]
+        words += ["--patterns", "window,bigbird", "--kv", "f32,int8"]
         with tempfile.TemporaryDirectory() as folder:
-            file = f"{folder}/out.json"
-            decode = ["--work", "decode", "--patterns", "dense", "--kv", "f32,int8"]
-            prefill = ["--work", "prefill", "--patterns", "window,bigbird", "--heads", "4x2x64"]
-            for words, lines in ((decode, 1), (prefill, 2)):
-                run = rivals(*quick, *words, "--json", file)
-                self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
-                self.assertIn("torch missing", run.stdout)
-                self.assertIn("torch-sdpa: unavailable: ModuleNotFoundError", run.stdout)
-                self.assertEqual(run.stdout.count("lacuna vs best rival (numpy-blas): "), lines)
-                content = json.loads(Path(file).read_text())
-                mine = [r for r in content["results"] if r["participant"] == "lacuna"]
-                self.assertEqual(len(mine), 2)
-                for r in mine:
-                    kv = r["workload"]["kv"]
-                    self.assertLess(r["error"], {"f32": 2e-6, "int8": 1e-2}[kv])
-                    self.assertGreater(r["ms"], 0)
-                    self.assertIn(content["limits"]["1"]["tier"], r["detail"])
+            run = rivals(*words, "--json", f"{folder}/out.json")
+            self.assertEqual(run.returncode, 0, run.stdout + run.stderr)
+            content = json.loads(Path(f"{folder}/out.json").read_text())
+        self.assertIn("torch missing", run.stdout)
+        self.assertIn("torch-sdpa: unavailable: ModuleNotFoundError", run.stdout)
+        self.assertIn("ggml: unavailable: ", run.stdout)
+        # numpy has no int8
+        self.assertEqual(run.stdout.count("lacuna vs best rival (numpy-blas): "), 3)
+        mine = [r for r in content["results"] if r["participant"] == "lacuna"]
+        self.assertEqual([r["workload"]["kv"] for r in mine], ["f32", "int8", "f32", "f32"])
+        for r in mine:
+            self.assertLess(r["error"], {"f32": 2e-6, "int8": 1e-2}[r["workload"]["kv"]])
+            self.assertGreater(r["ms"], 0)
+            self.assertIn(content["limits"]["1"]["tier"], r["detail"])
 
 
 if __name__ == "__main__":
