@@ -127,6 +127,7 @@ class CommandLine(unittest.TestCase):
             (["--budget", "nan"], "found 'nan', expected seconds from 0 to 3600"),
             (["--only", "torhc"], "'torhc' names no participant of: lacuna, torch-sdpa"),
             (["--skip", "*"], "--only and --skip leave no participant"),
+            (["--lacuna", "/nowhere/lacuna"], "--lacuna /nowhere/lacuna: no such program"),
             (["--json", "/nowhere/at/all.json"], "its folder is missing"),
             (["--work", "decode", "--patterns", "bigbird"], "nothing to do: decode has"),
         ):

@@ -34,6 +34,7 @@ def build(options, folder, tier):
         [options.lacuna, "generate", "--quiet", "--spec", folder / "kernels.json"]
         + ["--tiers", tier, "-o", bundle],
         check=True,
+        stdout=subprocess.DEVNULL,
     )
     subprocess.run(
         ["cc", "-std=c99", "-O2", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC"]

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,8 @@ def read_arguments(words):
         parser.error("nothing to do: decode has the patterns dense and window alone")
     if len(os.sched_getaffinity(0)) < max(options.threads):
         parser.error(f"--threads: found {max(options.threads)}, and fewer cores")
+    if not shutil.which(options.lacuna):
+        parser.error(f"--lacuna {options.lacuna}: no such program")
     if options.json and not Path(options.json).absolute().parent.is_dir():
         parser.error(f"--json {options.json}: its folder is missing")
     return options
@@ -132,4 +135,7 @@ def main(words):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (OSError, subprocess.CalledProcessError) as problem:  # they have said why on stderr
+        sys.exit(f"rivals: {problem}")
