@@ -43,8 +43,11 @@ public:
 
     void generate() {
         const int step = tier().format.panel_keys;
-        auto s = route({convert().widened(queries), queries.dim(1).extent(),
-                        queries.dim(2).extent(), high, low, mean, has_earlier, earlier},
+        // LLVM moves max(x, 0) before the conversion of x: on ARM it would be one of f16, which the
+        // baseline has not.
+        const Converter wide(get_target().has_feature(Target::F16C));
+        auto s = route({wide.widened(queries), queries.dim(1).extent(), queries.dim(2).extent(),
+                        high, low, mean, has_earlier, earlier},
                        route_rows(tier().tile, head_dim), head_dim);
         s.step = step;
         out = s.out;

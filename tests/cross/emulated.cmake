@@ -85,3 +85,10 @@ lacuna_emulated_model(cortex-a53 RUNS neon LACKS "_fp16;_dotprod")
 lacuna_emulated_model(a64fx RUNS fp16 LACKS "_dotprod" TESTS integers)
 lacuna_emulated_model(cortex-a76 RUNS dotprod TESTS integers kernel list_cuts)
 lacuna_emulated_model(max RUNS dotprod)
+
+find_program(LACUNA_OBJDUMP llvm-objdump-19 REQUIRED)
+if(LACUNA_aarch64_CXX AND LACUNA_aarch64_EMULATOR)
+  add_test(NAME aarch64_baseline
+           COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cross/baseline_test.sh
+                   ${CMAKE_CURRENT_BINARY_DIR}/aarch64/cross_kernels-bundle/lib/liblac.a ${LACUNA_OBJDUMP})
+endif()
