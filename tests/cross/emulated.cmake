@@ -1,5 +1,6 @@
 # lacuna_emulated_tests(arch TRIPLE t COMPILER prefix EMULATOR program CPU cpu): builds cross/ for
-# the triple and adds a CTest entry a test, run by the emulator as that CPU.
+# the triple and adds a CTest entry a test, run by the emulator as that CPU; instructions are counted
+# as COUNTED, which has every tier.
 include(ExternalProject)
 set(cross_tests kernel gather pairs determinism cache cache_calls run_time_lists list_cuts integers)
 # Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
@@ -14,7 +15,7 @@ set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
 target_link_options(count_plugin PRIVATE -Wl,--unresolved-symbols=ignore-all) # the emulator's
 
 function(lacuna_emulated_tests arch)
-  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU;SPEC" "" ${ARGN})
+  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU;COUNTED;SPEC" "" ${ARGN})
   find_program(LACUNA_${arch}_CXX ${ARG_COMPILER}-g++)
   find_program(LACUNA_${arch}_EMULATOR ${ARG_EMULATOR})
   if(NOT LACUNA_${arch}_CXX OR NOT LACUNA_${arch}_EMULATOR)
@@ -47,7 +48,7 @@ function(lacuna_emulated_tests arch)
   add_test(NAME ${arch}_instructions
            COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/cross/count.py ${arch}
                    ${CMAKE_CURRENT_SOURCE_DIR}/cross/budgets.json ${LACUNA_${arch}_EMULATOR}
-                   -cpu ${ARG_CPU} -plugin $<TARGET_FILE:count_plugin> ${dir}/bin/count)
+                   -cpu ${ARG_COUNTED} -plugin $<TARGET_FILE:count_plugin> ${dir}/bin/count)
   foreach(name IN LISTS cross_tests)
     set(command ${LACUNA_${arch}_EMULATOR} -cpu ${ARG_CPU} -L /usr/${ARG_COMPILER} ${dir}/bin/${name}_test)
     foreach(filter IN ITEMS ${cross_${name}_filter} ${cross_${arch}_${name}_filter})
@@ -58,9 +59,9 @@ function(lacuna_emulated_tests arch)
 endfunction()
 
 lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gnu
-                      EMULATOR qemu-aarch64 CPU cortex-a53 SPEC kernels_aarch64.json)
+                      EMULATOR qemu-aarch64 CPU cortex-a53 COUNTED cortex-a76 SPEC kernels_aarch64.json)
 lacuna_emulated_tests(arm TRIPLE arm-linux-gnueabihf COMPILER arm-linux-gnueabihf
-                      EMULATOR qemu-arm CPU cortex-a15 SPEC kernels.json)
+                      EMULATOR qemu-arm CPU cortex-a15 COUNTED cortex-a15 SPEC kernels.json)
 
 # Other models of the aarch64 binaries: which tiers they run, and what those tiers do differently.
 function(lacuna_emulated_model cpu)
