@@ -121,6 +121,7 @@ class CommandLine(unittest.TestCase):
             (["--work", "train"], "found 'train', expected work: decode, prefill"),
             (["--kv", "int4"], "found 'int4', expected a type: f32, f16, bf16, int8"),
             (["--heads", "8x3x64"], "'8x3x64': 3 KV heads do not divide 8"),
+            (["--pages", "big"], "found 'big', expected pages: huge, plain"),
             (["--heads", "8x64"], "found '8x64', expected HEADSxKV_HEADSxHEAD_DIM"),
             (["--threads", "0"], "found '0', expected a number from 1 to 256"),
             (["--threads", "256"], "--threads: found 256, and fewer cores"),
@@ -142,7 +143,7 @@ class CommandLine(unittest.TestCase):
 
 class Run(unittest.TestCase):
     def test_lacuna_beside_numpy_and_a_rival_that_is_missing(self):
-        """Decode of a ring, in f32 and int8, and prefill with a pattern compiled in and with lists."""
+        """Decode of a ring, f32 and int8; prefill with a pattern compiled in, and with lists."""
         words = ["--python", sys.executable, "--budget", "0", "--wait", "0", "--cold", "8"]
         words += ["--only", "lacuna,numpy-blas,torch-sdpa,ggml", "--n", "320", "--heads", "4x2x64"]
         words += ["--patterns", "window,bigbird", "--kv", "f32,int8"]

@@ -90,6 +90,8 @@ def parser():
     add("--wait", type=seconds, default=6.0, help="seconds a workload may wait for idle cores (6)")
     cold = "MiB of K and V that decode turns through; 0: always the same ones (160)"
     add("--cold", type=number(0, 4096), default=160, help=cold)
+    pages = one_of("pages", ("huge", "plain"))
+    add("--pages", type=pages, default="huge", help="huge: malloc asks for huge ones (huge)")
     flex = "where torch-flex takes part, which compiles for 15 s and more a workload (4096)"
     add("--flex", type=tokens, default=[4096], help=flex)
     add("--only", type=listed(glob), default=[], help="participants: torch-*,lacuna")

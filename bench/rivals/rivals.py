@@ -79,22 +79,25 @@ def machine():
     return ", ".join(parts)
 
 
-def environment(threads):
-    """Of the rounds: as many threads for every library, and nothing that calls home."""
+def environment(options, threads):
+    """Of the rounds and the limits: as many threads for every library, the same pages for all that
+    malloc gives, and nothing that calls home."""
     count = str(threads)
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     own = dict.fromkeys(names, count) | {"CUDA_VISIBLE_DEVICES": "", "OPENVINO_TELEMETRY": "0"}
+    if options.pages == "huge":
+        own["GLIBC_TUNABLES"] = "glibc.malloc.hugetlb=1"
     return os.environ | own | {"TORCHINDUCTOR_COMPILE_THREADS": "1"}
 
 
-def measure(options, python, setting, found, folder):
+def measure(options, python, setting, found, folder, environment):
     """The rounds' results; those before it, if their process died."""
     request, results = folder / "request.json", folder / "results.json"
     content = {"options": vars(options), "setting": setting, "limits": found}
     request.write_text(json.dumps(content | {"results": str(results)}))
     results.write_text("[]")
     command = [python, HERE / "rounds.py", request]
-    status = subprocess.run(command, env=environment(setting["threads"])).returncode
+    status = subprocess.run(command, env=environment).returncode
     if status:
         print(f"rivals: the rounds ended with status {status}", file=sys.stderr)
     return json.loads(results.read_text()), status
@@ -118,13 +121,14 @@ def main(words):
     with tempfile.TemporaryDirectory(prefix="rivals") as name:
         folder, library = Path(name), ""
         for threads in options.threads:
-            found[threads] = limits.measure(options, threads)
+            own = environment(options, threads)
+            found[threads] = limits.measure(options, threads, own)
             print(f"limits of {threads} thread(s): {json.dumps(found[threads])}\n", flush=True)
             if not library:
                 library = lacuna_peer.build(options, folder, found[threads]["tier"])
             setting = {"threads": threads, "cold_mib": options.cold}
             setting |= {"library": library, "ggml": ggml}
-            more, status = measure(options, python, setting, found[threads], folder)
+            more, status = measure(options, python, setting, found[threads], folder, own)
             results += more
             failed |= status
     print(report.summary(results, found))
