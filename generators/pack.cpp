@@ -77,7 +77,9 @@ PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format 
     s.packed = Func("packed");
     const Type element = UInt(8 * beside);
     const auto unit = [&](const Expr &d) {
-        Expr x = cast(element, reinterpret<uint8_t>(rows.units(min(d, head_dim - 1), s.ki, s.p)));
+        // Masked: where it was made an unsigned byte instead, Halide 21 wrote 0 for negative ones
+        // in the upper half of a group, on x86-64 without SSE4.1.
+        Expr x = cast(element, rows.units(min(d, head_dim - 1), s.ki, s.p)) & cast(element, 255);
         return head_dim % beside == 0 ? x : select(d < head_dim, x, cast(element, 0));
     };
     Expr group = unit(s.d * beside);
