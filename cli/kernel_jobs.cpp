@@ -89,9 +89,7 @@ public:
 
     // Of Q or K, or of V or the output.
     Function of_head(const char *generator, const std::string &types, Params params) const {
-        const std::string size = std::to_string(kernel_.head_dim);
-        params["head_dim"] = size;
-        return make(generator, types + "_d" + size, generator, std::move(params), code_);
+        return of_head(generator, types, std::move(params), code_);
     }
     Function of_value(const char *name, const std::string &types, Params params,
                       const char *generator = nullptr) const {
@@ -109,10 +107,8 @@ public:
     Function pack_keys(lac_type from) const {
         const lac_type k = kernel_.dtypes.k;
         const bool same = dots_.format.key_group == code_.format.key_group;
-        Params params = packing_params(from, k);
-        params["head_dim"] = std::to_string(kernel_.head_dim);
-        return make("pack_keys", packing(from, k) + "_d" + params["head_dim"], "pack_keys", params,
-                    same ? code_ : dots_);
+        return of_head("pack_keys", packing(from, k), packing_params(from, k),
+                       same ? code_ : dots_);
     }
     // Of K in panels: integers are multiplied by the tier's own instructions.
     Function partial(const std::string &name, Params params = {}) const {
@@ -140,6 +136,12 @@ public:
     Function few(Function f) const { return tiled(std::move(f), tiles_.few, code_.few); }
 
 private:
+    Function of_head(const char *generator, const std::string &types, Params params,
+                     const Tier &code) const {
+        const std::string size = std::to_string(kernel_.head_dim);
+        params["head_dim"] = size;
+        return make(generator, types + "_d" + size, generator, std::move(params), code);
+    }
     // Named as in a kernel whose Q is of K's type, or f32 where K's are integers.
     Function of_both(const std::string &name, const char *generator, Params params,
                      const Tier &code) const {
@@ -171,23 +173,18 @@ VariantFunctions fixed8_functions(const Functions &f, const Tier &code, const Ti
     const Function keys = own("lacuna::pack_fixed8_keys");
     const Function values = own("lacuna::pack_fixed8_values");
     const std::string few = std::to_string(kFixed8Few.rows);
-    return {tiles,
-            own("nullptr"),
-            keys,
-            values,
-            keys,
-            values,
-            f.of_fixed8("partial", "fixed8_partial"),
-            f.of_fixed8("partial_few", "fixed8_partial", {{"rows", few}}),
-            f.of_value("fold", "fixed8", {}, "fixed8_fold"),
-            f.of_value("merge", "fixed8", {}, "fixed8_merge"),
-            {},
-            {},
-            {},
-            {},
-            {},
-            {},
-            {}};
+    return {
+        tiles,
+        own("nullptr"),
+        keys,
+        values,
+        keys,
+        values,
+        f.of_fixed8("partial", "fixed8_partial"),
+        f.of_fixed8("partial_few", "fixed8_partial", {{"rows", few}}),
+        f.of_value("fold", "fixed8", {}, "fixed8_fold"),
+        f.of_value("merge", "fixed8", {}, "fixed8_merge"),
+    };
 }
 
 }  // namespace
@@ -211,24 +208,19 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     if (kernel.dtypes.fixed8()) return fixed8_functions(f, code_of(platform, tier), tiles);
     const auto [q, k, v] = kernel.dtypes;
     const std::string rows = std::to_string(code_of(platform, tier).few.rows);
-    VariantFunctions all{tiles,
-                         f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
-                         f.pack_keys(k),
-                         f.of_value("pack_values", packing(v, v), packing_params(v, v)),
-                         f.pack_keys(q),
-                         f.of_value("pack_values", packing(q, v), packing_params(q, v)),
-                         f.whole(f.partial("partial")),
-                         f.few(f.partial("partial_few", {{"rows", rows}})),
-                         // Partial results are f32.
-                         f.with_rows(f.of_value("fold", dtype_name(LAC_F32), {})),
-                         f.with_rows(f.of_value("merge", dtype_name(q), typed("out_type", q))),
-                         {},
-                         {},
-                         {},
-                         {},
-                         {},
-                         {},
-                         {}};
+    VariantFunctions all{
+        tiles,
+        f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
+        f.pack_keys(k),
+        f.of_value("pack_values", packing(v, v), packing_params(v, v)),
+        f.pack_keys(q),
+        f.of_value("pack_values", packing(q, v), packing_params(q, v)),
+        f.whole(f.partial("partial")),
+        f.few(f.partial("partial_few", {{"rows", rows}})),
+        // Partial results are f32.
+        f.with_rows(f.of_value("fold", dtype_name(LAC_F32), {})),
+        f.with_rows(f.of_value("merge", dtype_name(q), typed("out_type", q))),
+    };
     const auto partial_row = [&](const std::string &name, Params params) {
         params["rows"] = "1";
         if (tier.own_row) all.partial_row = f.with_rows(f.partial(name, std::move(params)));

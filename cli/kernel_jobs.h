@@ -33,8 +33,9 @@ struct VariantFunctions {
     Function pack_queries, pack_keys, pack_values, append_keys, append_values, partial, partial_few,
         fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
-    std::optional<Function> gather, gather_few, gather_row, pairs, summarise, route;
-    std::optional<Function> partial_row;  // of tiers that have one
+    std::optional<Function> gather = {}, gather_few = {}, gather_row = {}, pairs = {},
+                            summarise = {}, route = {};
+    std::optional<Function> partial_row = {};  // of tiers that have one
     std::vector<const Function *> all() const;
 };
 

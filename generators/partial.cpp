@@ -63,7 +63,10 @@ void define_integer_dot(PartialStages &s, const PartialInputs &in) {
     s.features = RDom(0, s.format.key_group, 0, feature_groups(s.head_dim, s.format), "features");
     Expr key = in.key_group(s.features.x, ki, s.features.y, kj, i);
     Expr feature = s.features.y * s.format.key_group + s.features.x;
-    if (s.format.key_group == 4) return define_digit_dot(s, key, feature);
+    if (s.format.key_group == 4) {
+        define_digit_dot(s, key, feature);
+        return;
+    }
     s.dot(ki, kj, r, i) = 0;
     s.dot(ki, kj, r, i) +=
         cast<int32_t>(s.units(feature, r, i)) * cast<int32_t>(cast<int16_t>(key));

@@ -40,7 +40,11 @@ void TileAttention::partial(const Batch &batch) {
     const auto panels = static_cast<int32_t>(store.panels);
     const bool one = tile_.rows == 1 && (v_.partial_words_row || v_.partial_pattern_row);
     const bool few = tile_.rows <= v_.few_rows;
-    const int32_t rows = one ? 1 : few ? v_.few_rows : v_.tile_rows;
+    const auto sized = [&](auto of_all, auto of_few, auto of_one) {
+        if (one) return of_one;
+        return few ? of_few : of_all;
+    };
+    const int32_t rows = sized(v_.tile_rows, v_.few_rows, int32_t{1});
     View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<3> keys = key_panels(v_, store);
@@ -60,18 +64,15 @@ void TileAttention::partial(const Batch &batch) {
     // Lanes past the sequence stay below 2^31 and are masked by their position.
     const int32_t step = smaller(info.modulus, layout_.k_tokens);
     if (v_.pattern) {
-        const auto kernel = one   ? v_.partial_pattern_row
-                            : few ? v_.partial_pattern_few
-                                  : v_.partial_pattern;
+        const auto kernel =
+            sized(v_.partial_pattern, v_.partial_pattern_few, v_.partial_pattern_row);
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
                batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
                &first_keys, step, static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
     } else {
         View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});
-        const auto kernel = one   ? v_.partial_words_row
-                            : few ? v_.partial_words_few
-                                  : v_.partial_words;
+        const auto kernel = sized(v_.partial_words, v_.partial_words_few, v_.partial_words_row);
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
                batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
                &first_keys, step, &words, &out);

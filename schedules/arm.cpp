@@ -1,5 +1,7 @@
 // NEON, whose multiply-add takes one factor from any lane of a vector: four features of Q, or four
 // weights, are loaded at once where other targets load each for a whole vector.
+#include <numeric>
+
 #include "schedules/vectors.h"
 
 namespace lacuna {
@@ -28,7 +30,7 @@ int read_lanes(int bits, int all, int lanes) {
 void digit_dots(PartialStages &s, const Var &row_block, int score_rows, int lanes) {
     constexpr int kAccumulators = 16;
     const int groups = feature_groups(s.head_dim, s.format);
-    const int unrolled = groups % 4 == 0 ? 4 : groups % 2 == 0 ? 2 : 1;
+    const int unrolled = std::gcd(groups, 4);
     Var g = s.digits.args()[1];
     RVar block("block"), group("group");
     const auto unrolled_lanes = [&](Stage stage) {
@@ -64,11 +66,8 @@ void digit_dots(PartialStages &s, const Var &row_block, int score_rows, int lane
 }
 
 void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar &at, int lanes) {
-    if (elements.defined())
-        elements.compute_at(consumer, at)
-            .store_in(MemoryType::Register)
-            .vectorize(x, lanes)
-            .unroll(x);
+    if (!elements.defined()) return;
+    elements.compute_at(consumer, at).store_in(MemoryType::Register).vectorize(x, lanes).unroll(x);
 }
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {

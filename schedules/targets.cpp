@@ -28,8 +28,8 @@ const std::vector<Tier> kX86Tiers = {
      kAvx512Tile,
      kAvx512Few,
      kSingle,
-     false,
-     true},
+     /*on_request=*/false,
+     /*own_integers=*/true},
     {"avx512",
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C, Target::AVX512,
       Target::AVX512_Skylake},
@@ -83,50 +83,28 @@ const std::vector<Tier> kX86Tiers = {
 };
 
 // A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
-constexpr Format kArm64Format{8, 31, 16, 4, 300}, kArm64DotFormat{8, 31, 16, 4, 300, 4};
+constexpr Format kArm64Format{8, 31, 16, 4, 300};
 constexpr Tile kArm64Tile{8, 8, 4, 4, 8, 1}, kArm64Few{4, 4, 4, 4, 8, 1};
 constexpr Tile kArm64Single{1, 1, 1, 16, 8, 2};
 
 // Every CPU converts f16 (fcvtl, fcvtn). Halide and LLVM do so only where they may compute in f16
 // as well, which `neon` never asks for: `ctest -R baseline` disassembles it.
-const std::vector<Tier> kArm64Tiers = {
-    {"dotprod",
-     {Target::ARMFp16, Target::ARMDotProd},
-     kCpuNeon | kCpuFp16 | kCpuDotProd,
-     "neon",
-     &kArmSchedule,
-     kArm64DotFormat,
-     kArm64Tile,
-     kArm64Few,
-     kArm64Single,
-     false,
-     true,
-     true},
-    {"fp16",
-     {Target::ARMFp16},
-     kCpuNeon | kCpuFp16,
-     "neon",
-     &kArmSchedule,
-     kArm64Format,
-     kArm64Tile,
-     kArm64Few,
-     kArm64Single,
-     false,
-     false,
-     true},
-    {"neon",
-     {Target::ARMFp16},
-     kCpuNeon,
-     nullptr,
-     &kArmSchedule,
-     kArm64Format,
-     kArm64Tile,
-     kArm64Few,
-     kArm64Single,
-     false,
-     false,
-     true},
-};
+Tier arm64_tier(const char *name, uint32_t cpu_features, const char *shares) {
+    Tier tier{name,         {Target::ARMFp16}, cpu_features, shares,      &kArmSchedule,
+              kArm64Format, kArm64Tile,        kArm64Few,    kArm64Single};
+    tier.own_row = true;
+    return tier;
+}
+Tier dotprod_tier() {
+    Tier tier = arm64_tier("dotprod", kCpuNeon | kCpuFp16 | kCpuDotProd, "neon");
+    tier.features.push_back(Target::ARMDotProd);
+    tier.format.key_group = 4;
+    tier.own_integers = true;
+    return tier;
+}
+const std::vector<Tier> kArm64Tiers = {dotprod_tier(),
+                                       arm64_tier("fp16", kCpuNeon | kCpuFp16, "neon"),
+                                       arm64_tier("neon", kCpuNeon, nullptr)};
 
 // 16 registers, and no fused multiply-add from Halide 21: what holds for sse41 holds here.
 const std::vector<Tier> kArm32Tiers = {

@@ -58,15 +58,15 @@ class Case(ctypes.Structure):
 
 
 def load(path):
-    library = ctypes.CDLL(path)
+    shim = ctypes.CDLL(path)
     for name in ("rival_prefill", "rival_decode"):
-        getattr(library, name).argtypes = [ctypes.POINTER(Case)]
-        getattr(library, name).restype = ctypes.c_void_p
+        getattr(shim, name).argtypes = [ctypes.POINTER(Case)]
+        getattr(shim, name).restype = ctypes.c_void_p
     for name in ("rival_attend", "rival_step", "rival_close", "rival_kernel", "rival_tier"):
-        getattr(library, name).argtypes = [ctypes.c_void_p]
+        getattr(shim, name).argtypes = [ctypes.c_void_p]
     for name in ("rival_error", "rival_kernel", "rival_tier", "rival_status"):
-        getattr(library, name).restype = ctypes.c_char_p
-    return library
+        getattr(shim, name).restype = ctypes.c_char_p
+    return shim
 
 
 def lists(workload):
@@ -86,7 +86,7 @@ class Lacuna:
         return True
 
     def make(self, data, setting):
-        w, library = data.workload, load(setting.library)
+        w, shim = data.workload, load(setting.library)
         out = np.zeros_like(data.q)
         case = Case(pattern=LACUNA[w.pattern].encode(), heads=w.heads, kv_heads=w.kv_heads)
         case.head_dim, case.tokens = w.head_dim, w.n
@@ -100,25 +100,25 @@ class Lacuna:
             keep += [starts, indices]
         for name, array in (("q", data.q), ("k", data.k), ("v", data.v), ("out", out)):
             setattr(case, name, array.ctypes.data)
-        handle = (library.rival_decode if w.decode else library.rival_prefill)(case)
+        handle = (shim.rival_decode if w.decode else shim.rival_prefill)(case)
         if not handle:
-            raise RuntimeError(library.rival_error().decode())
-        return Handle(setting, library, handle, w, out, keep)
+            raise RuntimeError(shim.rival_error().decode())
+        return Handle(setting, shim, handle, w, out, keep)
 
 
 class Handle(Calls):
-    def __init__(self, setting, library, handle, workload, out, keep):
-        call = library.rival_step if workload.decode else library.rival_attend
+    def __init__(self, setting, shim, handle, workload, out, keep):
+        call = shim.rival_step if workload.decode else shim.rival_attend
 
         def attend():
             if status := call(handle):
-                raise RuntimeError(library.rival_status(status).decode())
+                raise RuntimeError(shim.rival_status(status).decode())
 
         super().__init__(setting, [attend], lambda _: out, keep)
-        self.library, self.handle = library, handle
-        names = library.rival_kernel(handle), library.rival_tier(handle)
+        self.shim, self.handle = shim, handle
+        names = shim.rival_kernel(handle), shim.rival_tier(handle)
         self.detail = ", ".join(name.decode() for name in names)
 
     def close(self):
-        self.library.rival_close(self.handle)
+        self.shim.rival_close(self.handle)
         super().close()
