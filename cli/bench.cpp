@@ -45,7 +45,8 @@ struct Options {
 int heads_of(const Options &o) { return o.shape.heads > 0 ? o.shape.heads : 8; }
 
 ProblemSize size_of(const Options &o, int tokens, int head_dim) {
-    const int queries = o.queries > 0 ? o.queries : o.phase == "decode" ? 1 : tokens;
+    const int usual = o.phase == "decode" ? 1 : tokens;
+    const int queries = o.queries > 0 ? o.queries : usual;
     if (queries > tokens)
         throw usage("--queries " + std::to_string(queries) + ": expected at most the " +
                     std::to_string(tokens) + " of --tokens");
@@ -109,10 +110,12 @@ void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
     std::vector<BenchCase> cases;
     for (const ProblemSize &size : sizes) cases.push_back(case_of(o, pattern, size));
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
+    const auto measured = [&](const BenchCase &wanted) {
+        if (o.remote) return measure_remotely(o.remote, wanted);
+        return decode ? measure_decode(wanted) : measure(wanted);
+    };
     for (const BenchCase &wanted : cases) {
-        entries.push_back(o.remote ? measure_remotely(o.remote, wanted)
-                          : decode ? measure_decode(wanted)
-                                   : measure(wanted));
+        entries.push_back(measured(wanted));
         if (!o.json) std::cout << table_line(entries.back()) << '\n' << std::flush;
     }
 }
@@ -128,7 +131,10 @@ void report_entries(const Options &o, const std::vector<BenchEntry> &entries) {
 }
 
 void bench(CLI::App &command, Options &o) {
-    if (!o.compare.empty()) return compare_files(o.compare[0], o.compare[1], o.json);
+    if (!o.compare.empty()) {
+        compare_files(o.compare[0], o.compare[1], o.json);
+        return;
+    }
     const auto chosen = find_workloads(o.workloads);
     std::vector<BenchEntry> entries;
     const Options given = o;

@@ -1,6 +1,7 @@
 // A bundle: one static library, its header, CMake and pkg-config files and a manifest.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,11 +19,8 @@ struct BundleRequest {
     const Platform &platform;
     std::vector<const Tier *> tiers;  // best first
     std::vector<KernelSpec> kernels;
-    ChooseTiles tiles = nullptr;  // null: those of the tiers
-    // Of a spec that has layers, for the manifest alone.
-    std::vector<Layer> layers = {};
-    Model model = {};
-    std::vector<KernelSpec> layer_types = {};
+    ChooseTiles tiles = nullptr;              // null: those of the tiers
+    std::optional<Spec> spec = std::nullopt;  // whose layers the manifest lists
 };
 
 // The functions of every kernel on every tier: [kernel][tier].

@@ -61,14 +61,14 @@ std::vector<fs::path> collect_members(const fs::path &dir,
 }
 
 // Caches are counted where the spec says how many tokens and heads there are, and of which type.
-void put_layers(ordered_json &manifest, const BundleRequest &request) {
-    if (request.layers.empty()) return;
-    const Model &m = request.model;
-    const bool counted = m.tokens > 0 && m.kv_heads > 0 && request.layer_types.size() == 1;
-    const double token = counted ? token_bytes(request.layer_types[0], m.kv_heads) : 0;
+void put_layers(ordered_json &manifest, const Spec &spec) {
+    if (spec.layers.empty()) return;
+    const Model &m = spec.model;
+    const bool counted = m.tokens > 0 && m.kv_heads > 0 && spec.types.size() == 1;
+    const double token = counted ? token_bytes(spec.types[0], m.kv_heads) : 0;
     double all = 0;
     ordered_json layers = ordered_json::array();
-    for (const Layer &layer : request.layers) {
+    for (const Layer &layer : spec.layers) {
         layers.push_back({{"layer", layers.size()},
                           {"pattern", canonical(layer.pattern)},
                           {"kernels", layer.kernels}});
@@ -77,12 +77,13 @@ void put_layers(ordered_json &manifest, const BundleRequest &request) {
         layers.back()["cache_bytes"] = std::llround(bytes);
         all += bytes;
     }
-    if (counted)
+    if (counted) {
         manifest["model"] = {{"tokens", m.tokens},
                              {"token_bytes", std::llround(token)},
                              {"cache_bytes", std::llround(all)},
                              {"dense_cache_bytes",
                               std::llround(token * m.tokens * static_cast<double>(layers.size()))}};
+    }
     manifest["layers"] = layers;
 }
 
@@ -135,7 +136,7 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
                           {"kernels", ordered_json::array()}};
     for (size_t i = 0; i < request.kernels.size(); i++)
         manifest["kernels"].push_back(kernel_json(request, request.kernels[i], functions[i]));
-    put_layers(manifest, request);
+    if (request.spec) put_layers(manifest, *request.spec);
     manifest["scratch_bytes_per_thread"] = 1 << 20;
     manifest["files"] = file_hashes(stage.path());
     const std::string text = manifest.dump(2) + "\n";

@@ -101,9 +101,7 @@ void generate(const Options &o) {
     } else {
         const Spec spec = parse_spec(read_file(o.spec), o.spec);
         request.kernels = spec.kernels;
-        request.layers = spec.layers;
-        request.model = spec.model;
-        request.layer_types = spec.types;
+        request.spec = spec;
         if (tokens == 0) tokens = spec.model.tokens;
     }
     request.tiles = tuned_tiles(use_of(o, request.platform, tokens));

@@ -33,9 +33,10 @@ struct VariantFunctions {
     Function pack_queries, pack_keys, pack_values, append_keys, append_values, partial, partial_few,
         fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
-    std::optional<Function> gather = {}, gather_few = {}, gather_row = {}, pairs = {},
-                            summarise = {}, route = {};
-    std::optional<Function> partial_row = {};  // of tiers that have one
+    std::optional<Function> gather = std::nullopt, gather_few = std::nullopt,
+                            gather_row = std::nullopt, pairs = std::nullopt,
+                            summarise = std::nullopt, route = std::nullopt;
+    std::optional<Function> partial_row = std::nullopt;  // of tiers that have one
     std::vector<const Function *> all() const;
 };
 

@@ -158,7 +158,8 @@ Json layers_json(const std::string &path) {
     }
     json["total"]["layers"] = counted;
     put_cost(json["total"], kept, dense, counted > 0);
-    put_cache(json["total"], cache_keys, static_cast<double>(m.tokens) * spec.layers.size(),
+    put_cache(json["total"], cache_keys,
+              static_cast<double>(m.tokens) * static_cast<double>(spec.layers.size()),
               costs.token_bytes());
     return json;
 }

@@ -16,9 +16,9 @@ void copy_words(void *to, const void *from, int64_t count, int64_t from_step) {
 }
 void copy(const Elements &to, const Elements &from, int64_t count, int64_t from_step = 1) {
     switch (type_bytes(to.type)) {
-        case 1: return copy_words<uint8_t>(to.data, from.data, count, from_step);
-        case 2: return copy_words<uint16_t>(to.data, from.data, count, from_step);
-        default: return copy_words<uint32_t>(to.data, from.data, count, from_step);
+        case 1: copy_words<uint8_t>(to.data, from.data, count, from_step); break;
+        case 2: copy_words<uint16_t>(to.data, from.data, count, from_step); break;
+        default: copy_words<uint32_t>(to.data, from.data, count, from_step); break;
     }
 }
 // From the staging panel; null where there are none.
@@ -80,7 +80,10 @@ private:
 
     void append_keys(const PackedStore &store, const Lanes &lanes, const TokenRows &rows,
                      const float *inverse) const {
-        if (lanes.whole) return pack_keys(variant_, store, lanes.place, 1, rows, inverse);
+        if (lanes.whole) {
+            pack_keys(variant_, store, lanes.place, 1, rows, inverse);
+            return;
+        }
         pack_keys(variant_, staging_, 0, 1, rows, inverse);
         const int64_t beside = key_group(variant_);
         const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
@@ -94,7 +97,10 @@ private:
     }
 
     void append_values(const PackedStore &store, const Lanes &lanes, const TokenRows &rows) const {
-        if (lanes.whole) return pack_values(variant_, store, lanes.place, 1, rows);
+        if (lanes.whole) {
+            pack_values(variant_, store, lanes.place, 1, rows);
+            return;
+        }
         pack_values(variant_, staging_, 0, 1, rows);
         const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
         for (int64_t p = 0; p < variant_.value_planes; p++)
@@ -133,7 +139,10 @@ private:
         const bool same = row.elements.type == to.type;
         if (!same) pack_values(variant_, staging_, 0, 1, row);
         if (to.type == LAC_I8) head.value_scales[at] = same ? *row.scales : *staging_.value_scales;
-        if (same) return copy(to, row.elements, variant_.value_dim);
+        if (same) {
+            copy(to, row.elements, variant_.value_dim);
+            return;
+        }
         const int32_t plane = variant_.plane;
         for (int32_t d = 0; d < variant_.value_dim; d += plane)
             copy(to.from(d),

@@ -67,42 +67,48 @@ uint64_t format_of(const lac_cache &c) {
     return sum.value();
 }
 
+// What has been written of a residue class of a store.
+template <class Visitor>
+void each_piece_of_class(const lac_variant &v, const PackedStore &store, int64_t residue,
+                         int64_t keys, Visitor visit) {
+    const int64_t key_bytes = int64_t{v.panel_keys} * key_elements(v) * type_bytes(v.key_type);
+    const int64_t value_bytes = int64_t{v.panel_keys} * v.plane * type_bytes(v.value_type);
+    const auto scale_bytes = static_cast<int64_t>(sizeof(float)) * v.panel_keys;
+    const auto used = smaller<int64_t>(ceil_div(keys, v.panel_keys), store.per_residue);
+    const int64_t first = residue * store.per_residue;
+    visit(store.keys.data + first * key_bytes, used * key_bytes);
+    for (int32_t p = 0; p < v.value_planes; p++)
+        visit(store.values.data + (p * store.panels + first) * value_bytes, used * value_bytes);
+    if (store.key_scales) visit(store.key_scales + first * v.panel_keys, used * scale_bytes);
+    if (store.value_scales) visit(store.value_scales + first * v.panel_keys, used * scale_bytes);
+    visit(store.keys_nonfinite + first, used);
+    visit(store.values_nonfinite + first, used);
+}
+
+// And of the rows of a KV head, and the factors of its features.
+template <class Visitor>
+void each_piece_of_rows(const lac_variant &v, const HeadKeys &head, int64_t rows, Visitor visit) {
+    constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
+    visit(head.keys.data, rows * v.head_dim * type_bytes(v.key_type));
+    visit(head.values.data, rows * v.value_dim * type_bytes(v.value_type));
+    if (head.key_scales) visit(head.key_scales, rows * kFloat);
+    if (head.value_scales) visit(head.value_scales, rows * kFloat);
+    float *const lists[] = {head.query_factors, head.inverse_factors};
+    for (float *factors : lists)
+        if (factors) visit(factors, v.head_dim * kFloat);
+}
+
 // Calls visit(pointer, bytes) for each piece of memory that has been written, when the cache has
 // had `high` tokens.
 template <class Visitor>
 void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
-    const lac_variant &v = c.variant();
-    const int64_t key_bytes = int64_t{v.panel_keys} * key_elements(v) * type_bytes(v.key_type);
-    const int64_t value_bytes = int64_t{v.panel_keys} * v.plane * type_bytes(v.value_type);
     for (int32_t h = 0; h < c.options.kv_heads; h++) {
         const HeadKeys head = head_keys(c, h);
-        for (int32_t s = 0; s < c.store_count; s++) {
-            const PackedStore &store = head.store[s];
-            for (int32_t r = 0; r < c.store[s].residues; r++) {
-                const int64_t keys = class_keys(c.store[s], r, high);
-                const auto used = smaller<int64_t>(ceil_div(keys, v.panel_keys), store.per_residue);
-                const int64_t first = int64_t{r} * store.per_residue;
-                visit(store.keys.data + first * key_bytes, used * key_bytes);
-                for (int32_t p = 0; p < v.value_planes; p++)
-                    visit(store.values.data + (p * store.panels + first) * value_bytes,
-                          used * value_bytes);
-                const auto scales = static_cast<int64_t>(sizeof(float)) * v.panel_keys;
-                if (store.key_scales) visit(store.key_scales + first * v.panel_keys, used * scales);
-                if (store.value_scales)
-                    visit(store.value_scales + first * v.panel_keys, used * scales);
-                visit(store.keys_nonfinite + first, used);
-                visit(store.values_nonfinite + first, used);
-            }
-        }
-        const int64_t rows = c.rows ? high : 0;
-        visit(head.keys.data, rows * v.head_dim * type_bytes(v.key_type));
-        visit(head.values.data, rows * v.value_dim * type_bytes(v.value_type));
-        const auto scale_bytes = rows * static_cast<int64_t>(sizeof(float));
-        if (head.key_scales) visit(head.key_scales, scale_bytes);
-        if (head.value_scales) visit(head.value_scales, scale_bytes);
-        float *const lists[] = {head.query_factors, head.inverse_factors};
-        for (float *factors : lists)
-            if (factors) visit(factors, v.head_dim * static_cast<int64_t>(sizeof(float)));
+        for (int32_t s = 0; s < c.store_count; s++)
+            for (int32_t r = 0; r < c.store[s].residues; r++)
+                each_piece_of_class(c.variant(), head.store[s], r, class_keys(c.store[s], r, high),
+                                    visit);
+        each_piece_of_rows(c.variant(), head, c.rows ? high : 0, visit);
     }
 }
 

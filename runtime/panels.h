@@ -20,9 +20,9 @@ inline View<3> key_panels_to_pack(const lac_variant &v, const PackedStore &store
     uint8_t *const data = store.keys.from(first * keys * elements).data;
     const int32_t rows = elements / key_group(v);
     const Dim key{keys, 1}, row{rows, keys}, panel{panels, keys * rows};
-    if (v.key_type != LAC_I8) return View<3>(Elements{data, v.key_type}, key, row, panel);
-    if (v.key_group == 4) return View<3>(reinterpret_cast<uint32_t *>(data), key, row, panel);
-    return View<3>(reinterpret_cast<uint16_t *>(data), key, row, panel);
+    if (v.key_type != LAC_I8) return {Elements{data, v.key_type}, key, row, panel};
+    if (v.key_group == 4) return {reinterpret_cast<uint32_t *>(data), key, row, panel};
+    return {reinterpret_cast<uint16_t *>(data), key, row, panel};
 }
 
 inline View<4> value_panels(const lac_variant &v, const PackedStore &store, int64_t first,

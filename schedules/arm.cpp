@@ -71,7 +71,10 @@ void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar 
 }
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
-    if (s.digits.defined()) return digit_dots(s, row_block, tile.score_rows, lanes);
+    if (s.digits.defined()) {
+        digit_dots(s, row_block, tile.score_rows, lanes);
+        return;
+    }
     const int unrolled = steps(tile.score_unroll, s.head_dim);
     if (s.units.defined() || unrolled == 0) {
         vectors::dots_by_panel(s, row_block, tile, lanes);
@@ -147,7 +150,10 @@ void gather(GatherStages &s, const Tile &tile, int lanes) {
 // As vectors::queries, four vectors at a time.
 void queries(PackQueriesStages &s, const Tile &tile, int lanes) {
     const int at_once = 4 * lanes;
-    if (s.head_dim % at_once != 0) return vectors::queries(s, tile, lanes);
+    if (s.head_dim % at_once != 0) {
+        vectors::queries(s, tile, lanes);
+        return;
+    }
     Var part("part"), place("place");
     s.packed.compute_root().split(s.d, part, place, at_once).vectorize(place, lanes).unroll(place);
     s.magnitude.compute_root().vectorize(s.d, lanes);

@@ -42,7 +42,10 @@ void units(PartialStages &s, int lanes) {
 }
 
 void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
-    if (s.units.defined()) return integer_dots(s, row_block, tile, lanes);
+    if (s.units.defined()) {
+        integer_dots(s, row_block, tile, lanes);
+        return;
+    }
     s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
     s.dot.update()
         .reorder(s.ki, s.r, s.features)
@@ -132,7 +135,10 @@ void products_by_panel(PartialStages &s, int lanes) {
 }
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
-    if (tile.streams) return products_by_panel(s, lanes);
+    if (tile.streams) {
+        products_by_panel(s, lanes);
+        return;
+    }
     s.product.update()
         .reorder(s.x, s.plane, s.r, s.each_key.x, s.each_key.y)
         .vectorize(s.x, lanes)

@@ -1,4 +1,4 @@
-// How far results lie from attention in float64.
+// Tensors of other types, and how far results lie from attention in float64.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -7,6 +7,16 @@
 #include "tests/oracle.h"
 
 namespace lacuna {
+
+// Rounded to the type of `to`, a tensor of the same shape.
+inline void copy_elements(const TestTensor &from, const TestTensor &to) {
+    const lac_tensor &t = from.view();
+    for (int i = 0; i < t.batch * t.heads * t.tokens; i++) {
+        const int n = i % t.tokens, h = i / t.tokens % t.heads, b = i / t.tokens / t.heads;
+        for (int d = 0; d < t.features; d++)
+            to.at(b, h, n, d) = static_cast<float>(from.at(b, h, n, d));
+    }
+}
 
 // All heads of the first sequence, head by head: of t.q, t.k and t.v, whatever their types.
 inline std::vector<double> exact_output(const Problem &p, const Tensors &t) {

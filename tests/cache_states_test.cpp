@@ -84,11 +84,12 @@ private:
             RC_ASSERT(cache_->append(t_, 0, count) == LAC_CACHE_FULL);
             return;
         }
-        for (int h = 0; h < p_.kv_heads; h++)
+        for (int h = 0; h < p_.kv_heads; h++) {
             for (int i = tokens_; i < tokens_ + count; i++) {
                 write(t_.k, h, i);
                 write(t_.v, h, i);
             }
+        }
         if (poisoned) t_.v.at(0, 0, tokens_, 3) = std::nanf("");
         RC_ASSERT(cache_->append(t_, 0, count) == LAC_OK);
         tokens_ += count;
@@ -110,7 +111,7 @@ private:
     // What a kept NaN makes of its feature is a NaN, of any bits.
     static float or_one_nan(float x) { return std::isnan(x) ? std::nanf("") : x; }
 
-    ResultBits last_rows(int queries) {
+    ResultBits last_rows(int queries) const {
         ResultBits all;
         for (int h = 0; h < p_.heads; h++)
             for (int i = tokens_ - queries; i < tokens_; i++)

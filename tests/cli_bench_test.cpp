@@ -225,7 +225,8 @@ TEST_F(Cli, BenchWritesAReport) {
         EXPECT_NE(html.find(part), html.npos) << part;
     // Two charts, and nothing that has to be fetched.
     size_t charts = 0;
-    for (size_t at = html.find("<svg "); at != html.npos; at = html.find("<svg ", at + 1)) charts++;
+    for (size_t at = html.find("<svg "); at != std::string::npos; at = html.find("<svg ", at + 1))
+        charts++;
     EXPECT_EQ(charts, 2U);
     for (const char *fetched : {"http:", "https:", "src=", "url("})
         EXPECT_EQ(html.find(fetched), html.npos) << fetched;

@@ -31,12 +31,12 @@ TEST_F(Cli, ListExplainsTheLayersOfASpec) {
     EXPECT_EQ(last["kv_bytes"], 4 * (16 + 8) * (199 + 100 - 2 + 5050));
     EXPECT_EQ(list["total"]["layers"], 3);
     // A cache keeps 10 keys of the window, and all where a head or a list may see any.
-    const int64_t token = 2 * (16 + 8) * 4;
+    const int64_t token = int64_t{2} * (16 + 8) * 4;
     EXPECT_EQ(list["model"]["token_bytes"], token);
     EXPECT_EQ(first["cache_bytes"], 10 * token);
     EXPECT_EQ(list["layers"][1]["cache_bytes"], 100 * token);
     EXPECT_EQ(list["total"]["cache_bytes"], (10 + 100 + 10 + 100) * token);
-    EXPECT_EQ(list["total"]["dense_cache_bytes"], 4 * 100 * token);
+    EXPECT_EQ(list["total"]["dense_cache_bytes"], 400 * token);
     EXPECT_EQ(list["total"]["pairs"], 2 * window + mix);
     EXPECT_EQ(list["total"]["dense_pairs"], 3 * dense);
     const Ended text = call("list --spec s.json");
@@ -48,7 +48,7 @@ TEST_F(Cli, ManifestsNameTheKernelsOfLayers) {
     put("s.json", kLayers);
     const json manifest = parsed("generate --spec s.json --tiers sse41 -o out --quiet --json");
     ASSERT_EQ(manifest["layers"].size(), 4U);
-    const int64_t token = 2 * (16 + 8) * 4;
+    const int64_t token = int64_t{2} * (16 + 8) * 4;
     const json row = {{"layer", 2},
                       {"pattern", "window:10"},
                       {"kernels", {"lac_attention_window_10_f32_d16x8"}},
@@ -57,7 +57,7 @@ TEST_F(Cli, ManifestsNameTheKernelsOfLayers) {
     const json model = {{"tokens", 100},
                         {"token_bytes", token},
                         {"cache_bytes", (10 + 100 + 10 + 100) * token},
-                        {"dense_cache_bytes", 4 * 100 * token}};
+                        {"dense_cache_bytes", 400 * token}};
     EXPECT_EQ(manifest["model"], model);
     EXPECT_EQ(manifest["layers"][1]["kernels"], json({"lac_attention_f32_d16x8"}));
     EXPECT_EQ(manifest["kernels"].size(), 2U);

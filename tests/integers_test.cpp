@@ -81,22 +81,11 @@ TEST_P(Integers, AppendedNumbersAreRoundedAsDefined) {
             numbers.k.at(0, 1, 6, d) = 1e-38f;
             numbers.k.at(0, 0, 7, d) = d % 2 ? 60000 : -60000;
         }
-        for (int h = 0; h < p.heads; h++)
-            for (int i = 0; i < p.q_tokens; i++)
-                for (int d = 0; d < p.head_dim; d++)
-                    integers.q.at(0, h, i, d) = numbers.q.at(0, h, i, d);
+        copy_elements(numbers.q, integers.q);
         const std::pair<const TestTensor *, const TestTensor *> sides[] = {
             {&numbers.k, &integers.k}, {&numbers.v, &integers.v}};
-        for (const auto &[from, to] : sides) {
-            const lac_tensor t = to->view();
-            if (t.type == LAC_I8) {
-                round_rows(*from, *to);
-                continue;
-            }
-            for (int h = 0; h < t.heads; h++)
-                for (int i = 0; i < t.tokens; i++)
-                    for (int d = 0; d < t.features; d++) to->at(0, h, i, d) = from->at(0, h, i, d);
-        }
+        for (const auto &[from, to] : sides)
+            to->view().type == LAC_I8 ? round_rows(*from, *to) : copy_elements(*from, *to);
         const ResultBits want = result(kernel(), p, integers, {});
         if (p.lists) continue;
         EXPECT_EQ(difference(through_cache(kernel(), p, integers, 9), want), "") << pattern;
@@ -124,15 +113,15 @@ TEST_P(Integers, OutliersCostWhatTheSchemeCosts) {
     std::vector<float> factors(static_cast<size_t>(p.kv_heads) * p.head_dim, 1.0f);
     for (int h = 0; h < p.kv_heads; h++) {
         for (const int d : kOutliers) {
-            factors[static_cast<size_t>(h * p.head_dim + d)] = kLarge;
+            factors[static_cast<size_t>(h) * p.head_dim + d] = kLarge;
             for (int i = 0; i < p.k_tokens; i++) t.k.at(0, h, i, d) = kLarge * t.k.at(0, h, i, d);
         }
     }
     // The scheme in float64: K and V rounded, all else exact.
     const std::pair<const TestTensor *, const TestTensor *> sides[] = {{&t.k, &rounded.k},
                                                                        {&t.v, &rounded.v}};
-    for (const auto &[from, to] : sides)
-        for (int h = 0; h < p.kv_heads; h++)
+    for (const auto &[from, to] : sides) {
+        for (int h = 0; h < p.kv_heads; h++) {
             for (int i = 0; i < p.k_tokens; i++) {
                 const int features = from->view().features;
                 std::vector<float> row;
@@ -140,6 +129,8 @@ TEST_P(Integers, OutliersCostWhatTheSchemeCosts) {
                 row = as_stored_rows(row, from == &t.k ? p.key_type : p.value_type, row.size());
                 for (int d = 0; d < features; d++) to->at(0, h, i, d) = row[static_cast<size_t>(d)];
             }
+        }
+    }
     result(find_kernel(general_kernel(wide(p)), std::get<1>(GetParam())), wide(p), rounded, {});
     std::swap(t.out, rounded.out);
     const double plain = error_of(p, t, t);

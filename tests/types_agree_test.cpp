@@ -9,15 +9,6 @@ const char *const kPatterns[] = {"dense",           "window:37",      "bidi/stri
                                  "mask:csr",        "mask:blocks,9",  "mask:pairs",
                                  "topk:24,tile=16", "topk:19,cap=30", "bidi/global:list+local:6,6"};
 
-void copy(const TestTensor &from, TestTensor &to) {
-    const lac_tensor &t = from.view();
-    for (int i = 0; i < t.batch * t.heads * t.tokens; i++) {
-        const int n = i % t.tokens, h = i / t.tokens % t.heads, b = i / t.tokens / t.heads;
-        for (int d = 0; d < t.features; d++)
-            to.at(b, h, n, d) = static_cast<float>(from.at(b, h, n, d));
-    }
-}
-
 TEST_P(Types, TheBitsOfTheF32KernelOnWidenedTensors) {
     for (const char *pattern : kPatterns) {
         if (entry().pattern && pattern != std::string("window:37")) continue;
@@ -36,9 +27,9 @@ TEST_P(Types, TheBitsOfTheF32KernelOnWidenedTensors) {
             Problem wide = p;
             wide.type = wide.key_type = wide.value_type = LAC_F32;
             Tensors t(p), w(wide);
-            copy(t.q, w.q);
-            copy(t.k, w.k);
-            copy(t.v, w.v);
+            copy_elements(t.q, w.q);
+            copy_elements(t.k, w.k);
+            copy_elements(t.v, w.v);
             ASSERT_EQ(run(kernel(), p, t), LAC_OK) << p.describe();
             const lac_kernel_entry &f32 = general_kernel(wide);
             ASSERT_EQ(run(find_kernel(f32, std::get<1>(GetParam())), wide, w), LAC_OK);
@@ -68,9 +59,9 @@ TEST_P(Types, CostLittleMoreThanTheRoundingOfTheirElements) {
         wide.type = wide.key_type = wide.value_type = LAC_F32;
         Tensors t(p);
         const Tensors exact(wide);
-        copy(exact.q, t.q);
-        copy(exact.k, t.k);
-        copy(exact.v, t.v);
+        copy_elements(exact.q, t.q);
+        copy_elements(exact.k, t.k);
+        copy_elements(exact.v, t.v);
         const std::vector<double> want = exact_output(wide, exact), of_rounded = exact_output(p, t);
         std::vector<double> scheme;
         for (const double x : of_rounded) {
