@@ -56,19 +56,24 @@ void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space
     if (holds(r, tile.value_rows * vectors)) space.push_back(tile);
 }
 
+void add_unrolls(const SpaceRequest &r, Tile tile, std::vector<Tile> &space) {
+    const int vectors = tile.score_rows * tile.score_panels * r.format.panel_keys / r.format.lanes;
+    if (!holds(r, vectors)) return;
+    for (const int unroll : powers_that_divide(r.head_dim)) {
+        tile.score_unroll = unroll;
+        if (vectors * unroll <= 128) add_value_blocks(r, tile, space);
+    }
+}
+
 }  // namespace
 
 std::vector<Tile> tile_space(const SpaceRequest &r) {
     std::vector<Tile> space;
-    const int vectors = r.format.panel_keys / r.format.lanes;
     for (const int rows : rows_of(r))
         for (const int score_rows : divisors(rows))
             for (const int value_rows : divisors(rows))
-                for (const int unroll : powers_that_divide(r.head_dim)) {
-                    if (!holds(r, score_rows * vectors) || score_rows * vectors * unroll > 128)
-                        continue;
-                    add_value_blocks(r, {rows, score_rows, value_rows, unroll, 1, 1}, space);
-                }
+                for (const int panels : {1, 2, 4})
+                    add_unrolls(r, {rows, score_rows, value_rows, 1, 1, 1, panels}, space);
     if (std::find(space.begin(), space.end(), r.start) == space.end()) space.push_back(r.start);
     return space;
 }

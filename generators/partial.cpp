@@ -57,11 +57,14 @@ void define_digit_dot(PartialStages &s, const Expr &key, const Expr &feature) {
     s.dot(ki, kj, r, i) = s.digit_dot(ki, 1, kj, r, i) * 256 + s.digit_dot(ki, 0, kj, r, i);
 }
 
+// A register block of several panels takes the last one again where there are no more.
+Expr used_slot(const PartialStages &s, const PartialInputs &in) { return min(s.kj, in.slots - 1); }
+
 void define_integer_dot(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     define_units(s);
     s.features = RDom(0, s.format.key_group, 0, feature_groups(s.head_dim, s.format), "features");
-    Expr key = in.key_group(s.features.x, ki, s.features.y, kj, i);
+    Expr key = in.key_group(s.features.x, ki, s.features.y, used_slot(s, in), i);
     Expr feature = s.features.y * s.format.key_group + s.features.x;
     if (s.format.key_group == 4) {
         define_digit_dot(s, key, feature);
@@ -81,7 +84,8 @@ void define_dot(PartialStages &s, const PartialInputs &in) {
         s.key(ki, s.d, kj, i) = in.key(ki, s.d, kj, i);
         key = s.key;
     }
-    const auto product = [&](const Expr &d) { return s.query(d, r, i) * key(ki, d, kj, i); };
+    const Expr slot = used_slot(s, in);
+    const auto product = [&](const Expr &d) { return s.query(d, r, i) * key(ki, d, slot, i); };
     s.dot(ki, kj, r, i) = 0.0f;
     if (in.dot_lanes == 1) {
         s.dot(ki, kj, r, i) += product(s.features);

@@ -4,21 +4,28 @@
 
 namespace lacuna {
 
-void TileAttention::run() {
+void TileAttention::begin() {
     locate_rows();
     pack_queries();
     prefetch_rows(call_.out, true);  // written when the scores are done
-    ItemWalk walk(plan_, layout_, keys_, tile_, head_.sequence, head_.kv_head);
+}
+
+bool TileAttention::step(int32_t items) {
     Batch batch;
-    while (walk.next(s_, v_.fold_items - parts_, &batch)) {
+    while (items > parts_) {
+        if (!walk_.next(s_, items - parts_, &batch)) return false;
         attend_batch(batch);
         parts_ += batch.items;
-        if (parts_ == v_.fold_items) fold_into_spare();
     }
+    fold_parts();
+    return true;
+}
+
+void TileAttention::finish() {
     if (alone_ || tile_.group + 1 == plan_.group_count)
         merge();
     else
-        fold(s_.state[tile_.group % 2], s_.state_rows, plan_.state_rows);
+        fold(s_.state[tile_.group % 2], t_.state_rows, plan_.state_rows);
 }
 
 void TileAttention::attend_batch(const Batch &batch) {
@@ -33,20 +40,18 @@ int32_t TileAttention::run_slice(const Slice &slice) {
     locate_rows();
     pack_queries();
     parts_at_ = slice.parts;
-    ItemWalk walk(plan_, layout_, keys_, tile_, head_.sequence, head_.kv_head);
     Batch batch;
-    for (parts_ = 0; walk.next(s_, 1, &batch); parts_++)
+    for (parts_ = 0; walk_.next(s_, 1, &batch); parts_++)
         if (parts_ % slice.count == slice.index) attend_batch(batch);
     return parts_;
 }
 
-// The same folds as in run(): whenever all places are full.
 void TileAttention::merge_slices(float *parts, int32_t items) {
     const int64_t size = int64_t{v_.tile_rows} * v_.partial_row;
     for (int32_t first = 0; first < items; first += v_.fold_items) {
         parts_at_ = parts + first * size;
         parts_ = smaller(v_.fold_items, items - first);
-        if (parts_ == v_.fold_items) fold_into_spare();
+        if (parts_ == v_.fold_items) fold_parts();
     }
     merge();
 }
@@ -65,11 +70,11 @@ void TileAttention::prefetch_rows(const lac_tensor &t, bool to_write) const {
 void TileAttention::locate_rows() {
     TileRowCursor row = first_row();
     for (int32_t r = 0; r < v_.tile_rows; r++) {
-        s_.positions[r] = row.position();
+        t_.positions[r] = row.position();
         if (plan_.group_count > 1)
-            s_.state_rows[r] =
+            t_.state_rows[r] =
                 (row.position() - block_.first_token) * plan_.group_heads + row.head();
-        s_.slopes[r] = call_.alibi_slopes
+        t_.slopes[r] = call_.alibi_slopes
                            ? static_cast<float>(call_.alibi_slopes[query_head(row)] * kLog2E)
                            : 0;
         if (call_.sink_logits) begin_with_sink(r, call_.sink_logits[query_head(row)]);
@@ -79,7 +84,7 @@ void TileAttention::locate_rows() {
 
 // A sink is a partial result without a value: maximum and sum of one logit, in base-2 units.
 void TileAttention::begin_with_sink(int32_t r, float logit) const {
-    float *stats = s_.sinks + int64_t{r} * v_.partial_row + int64_t{v_.value_planes} * v_.plane;
+    float *stats = t_.sinks + int64_t{r} * v_.partial_row + int64_t{v_.value_planes} * v_.plane;
     stats[0] = static_cast<float>(logit * kLog2E);
     stats[1] = 1.0f;
 }
@@ -105,8 +110,8 @@ void TileAttention::pack_queries() {
     const Elements rows = rows_in(call_.q, &extent);
     View<1> source(rows, Dim{extent, 1});
     View<1> offsets(s_.offsets, Dim{tile_.rows, 1});
-    View<2> packed(s_.queries, Dim{v_.head_dim, 1}, Dim{tile_.rows, v_.head_dim});
-    View<1> nonfinite(s_.nonfinite, Dim{1, 1});
+    View<2> packed(t_.queries, Dim{v_.head_dim, 1}, Dim{tile_.rows, v_.head_dim});
+    View<1> nonfinite(t_.nonfinite, Dim{1, 1});
     View<1> factor(keys_.query_factors ? keys_.query_factors : s_.ones, Dim{v_.head_dim, 1});
     v_.pack_queries(&source, &offsets, tile_.rows, call_.query_scale, &factor, &packed, &nonfinite);
 }
@@ -123,12 +128,12 @@ void TileAttention::pack_fixed8_queries() {
         const int32_t token = row.position() - layout_.q_start, head = query_head(row);
         const float scale = *scale_at(call_.q, head_.sequence, head, token) * head_scale;
         const auto *from = reinterpret_cast<const int8_t *>(address(call_.q, row));
-        float *const to = s_.queries + int64_t{r} * v_.head_dim;
+        float *const to = t_.queries + int64_t{r} * v_.head_dim;
         pack_fixed8_row(from, v_.head_dim, scale < 0, reinterpret_cast<int8_t *>(to));
         const int32_t word = row_scale(scale < 0 ? -scale : scale);
-        __builtin_memcpy(s_.slopes + r, &word, sizeof word);
+        __builtin_memcpy(t_.slopes + r, &word, sizeof word);
     }
-    *s_.nonfinite = 0;
+    *t_.nonfinite = 0;
 }
 
 void TileAttention::fold(float *to, int32_t *index, int32_t count) {
@@ -143,10 +148,10 @@ void TileAttention::fold(float *to, int32_t *index, int32_t count) {
     parts_ = 0;
 }
 
-void TileAttention::fold_into_spare() {
-    const int32_t next = spare_ == 0 ? 1 : 0;
-    fold(spare(next), s_.own_rows, v_.tile_rows);
-    spare_ = next;
+void TileAttention::fold_parts() {
+    const int32_t next = folded_ == 0 ? 1 : 0;
+    fold(folded(next), s_.own_rows, v_.tile_rows);
+    folded_ = next;
 }
 
 void TileAttention::merge() {
@@ -174,33 +179,81 @@ void TileAttention::merge() {
 void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
     const lac_variant &v = *plan.variant;
     // Rows that a short tile does not fill are computed and thrown away: they must hold something.
-    for (int32_t i = 0; i < v.tile_rows * v.head_dim; i++) scratch.queries[i] = 0.0f;
+    for (int32_t t = 0; t < turns(plan); t++) {
+        const TileScratch &tile = scratch.tile[t];
+        for (int32_t i = 0; i < v.tile_rows * v.head_dim; i++) tile.queries[i] = 0.0f;
+        for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++) tile.sinks[i] = 0.0f;
+    }
     for (int32_t d = 0; d < v.head_dim; d++) scratch.ones[d] = 1.0f;
     for (int32_t r = 0; r < v.tile_rows; r++) scratch.own_rows[r] = r;
     for (int32_t i = 0; i < v.fold_items; i++) scratch.tiles[i] = 0;
-    for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++)
-        scratch.parts[i] = scratch.sinks[i] = 0.0f;
+    for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++) scratch.parts[i] = 0.0f;
 }
+
+namespace {
+
+// Tiles from `first` on that take turns: of one group, where the last has more than a fold's items.
+int32_t tiles_in_turns(const lac_plan &plan, const TileBlock &block, int32_t first) {
+    const RowTile *tiles = plan.tiles + block.first_tile;
+    const int32_t most = smaller(turns(plan), block.tiles - first);
+    int32_t count = 1;
+    while (count < most && tiles[first + count].group == tiles[first].group) count++;
+    const RowTile &last = tiles[first + count - 1];
+    int64_t panels = 0;
+    for (int32_t r = 0; r < last.runs; r++) panels += plan.runs[last.first_run + r].panels;
+    return panels > int64_t{plan.variant->fold_items} * plan.variant->chunk ? count : 1;
+}
+
+void attend_alone(TileAttention tile, int32_t items) {
+    tile.begin();
+    while (tile.step(items)) {
+    }
+    tile.finish();
+}
+
+void take_turns(TileAttention *tiles, int32_t count, int32_t items) {
+    bool done[kBlockTiles] = {};
+    for (int32_t t = 0; t < count; t++) tiles[t].begin();
+    for (int32_t left = count; left > 0;)
+        for (int32_t t = 0; t < count; t++) {
+            if (done[t] || tiles[t].step(items)) continue;
+            tiles[t].finish();
+            done[t] = true;
+            left--;
+        }
+}
+
+}  // namespace
 
 void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block) {
-    const auto tile = [&](int32_t t) {
-        return TileAttention(call, keys, scratch, layout, head, block,
-                             call.plan->tiles[block.first_tile + t]);
+    constexpr int32_t kTurnItems = 2;  // of 256 KB each, where K and V have 128 features of f32
+    const lac_plan &plan = *call.plan;
+    const auto tile = [&](int32_t t, int32_t turn) {
+        return TileAttention(call, keys, scratch, turn, layout, head, block,
+                             plan.tiles[block.first_tile + t]);
     };
     // The tile after the last is most likely this thread's as well.
-    const TileBlock &last = call.plan->blocks[layout.first_block + layout.blocks - 1];
+    const TileBlock &last = plan.blocks[layout.first_block + layout.blocks - 1];
     const int32_t tiles = last.first_tile + last.tiles - block.first_tile;
-    for (int32_t t = 0; t < block.tiles; t++) {
-        if (t + 1 < tiles) tile(t + 1).prefetch_rows(call.q, false);
-        tile(t).run();
+    for (int32_t t = 0; t < block.tiles;) {
+        const int32_t count = tiles_in_turns(plan, block, t), end = t + count - 1;
+        if (end + 1 < tiles) tile(end + 1, 0).prefetch_rows(call.q, false);
+        if (count == 1) {
+            attend_alone(tile(t, 0), plan.variant->fold_items);
+        } else {
+            const auto at = [&](int32_t turn) { return tile(smaller(t + turn, end), turn); };
+            TileAttention turn[kBlockTiles] = {at(0), at(1), at(2), at(3)};
+            take_turns(turn, count, kTurnItems);
+        }
+        t = end + 1;
     }
 }
 
 void attend_slice(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block,
                   const Slice &slice) {
-    TileAttention tile(call, keys, scratch, layout, head, block,
+    TileAttention tile(call, keys, scratch, 0, layout, head, block,
                        call.plan->tiles[block.first_tile]);
     const int32_t items = tile.run_slice(slice);
     const auto others = static_cast<uint32_t>(slice.count - 1);

@@ -24,7 +24,7 @@ bool any_nonfinite(const Elements &x, int32_t count) {
 }  // namespace
 
 bool TileAttention::careful(const PackedStore &store, const Batch &batch) const {
-    uint32_t any = *s_.nonfinite;
+    uint32_t any = *t_.nonfinite;
     for (int32_t i = 0; i < batch.items; i++) {
         for (int32_t slot = 0; slot < batch.slots; slot++) {
             const int32_t panel = s_.panels[i * v_.chunk + slot];
@@ -45,7 +45,7 @@ void TileAttention::partial(const Batch &batch) {
         return few ? of_few : of_all;
     };
     const int32_t rows = sized(v_.tile_rows, v_.few_rows, int32_t{1});
-    View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
+    View<3> queries(t_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<3> keys = key_panels(v_, store);
     View<2> key_scales = panel_scales(v_, store.key_scales, 0, panels);
@@ -58,8 +58,8 @@ void TileAttention::partial(const Batch &batch) {
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
     const bool careful_path = careful(store, batch);
     const bool unbiased = !call_.alibi_slopes;
-    View<1> slopes(s_.slopes, Dim{rows, 1});
-    View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
+    View<1> slopes(t_.slopes, Dim{rows, 1});
+    View<2> positions(t_.positions, Dim{rows, 1}, Dim{batch.items, 0});
     View<2> first_keys(s_.first_keys, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
     // Lanes past the sequence stay below 2^31 and are masked by their position.
     const int32_t step = smaller(info.modulus, layout_.k_tokens);
@@ -111,7 +111,7 @@ void TileAttention::gather(const Batch &batch) {
         kernel = v_.gather_row;
         rows = 1;
     }
-    View<3> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
+    View<3> queries(t_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
     View<1> key_scales = row_scales(keys_.key_scales, layout_.k_tokens, 1);
@@ -125,15 +125,15 @@ void TileAttention::gather(const Batch &batch) {
                   Dim{batch.items, v_.chunk * v_.tile_rows});
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
-    View<1> slopes(s_.slopes, Dim{rows, 1});
-    View<2> positions(s_.positions, Dim{rows, 1}, Dim{batch.items, 0});
+    View<1> slopes(t_.slopes, Dim{rows, 1});
+    View<2> positions(t_.positions, Dim{rows, 1}, Dim{batch.items, 0});
     kernel(&queries, &keys, &key_scales, &values, &value_scales, &tokens, &tiles, &edges,
            batch.slots, batch.edges, call_.softcap, careful_lists(batch), !call_.alibi_slopes,
            &slopes, &positions, &words, &out);
 }
 
 void TileAttention::pairs(const Batch &batch) {
-    View<2> queries(s_.queries, Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
+    View<2> queries(t_.queries, Dim{v_.head_dim, 1}, Dim{v_.tile_rows, v_.head_dim});
     View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());
     View<1> key_scales = row_scales(keys_.key_scales, layout_.k_tokens, 1);
     View<2> values(keys_.values, Dim{v_.value_dim, 1}, value_dim());
@@ -141,8 +141,8 @@ void TileAttention::pairs(const Batch &batch) {
     View<1> rows(s_.pair_rows, Dim{batch.pairs, 1});
     View<1> tokens(s_.tokens, Dim{batch.pairs, 1});
     View<2> out(part(parts_), Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row});
-    View<1> slopes(s_.slopes, Dim{v_.tile_rows, 1});
-    View<1> positions(s_.positions, Dim{v_.tile_rows, 1});
+    View<1> slopes(t_.slopes, Dim{v_.tile_rows, 1});
+    View<1> positions(t_.positions, Dim{v_.tile_rows, 1});
     v_.pairs(&queries, &keys, &key_scales, &values, &value_scales, &rows, &tokens, batch.pairs,
              call_.softcap, !call_.alibi_slopes, &slopes, &positions, &out);
 }

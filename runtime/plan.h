@@ -75,6 +75,7 @@ struct Unit {
 };
 
 constexpr int32_t kMaxTileRows = 64;
+constexpr int32_t kBlockTiles = 4;   // tiles of a task with one group
 constexpr int32_t kPackPanels = 16;  // panels a pack task fills
 
 }  // namespace lacuna

@@ -7,7 +7,6 @@ namespace lacuna {
 namespace {
 
 constexpr int64_t kStateBytes = 768 << 10;  // of a block with several groups, a thread
-constexpr int32_t kBlockTiles = 4;          // tiles of a task with one group
 
 }  // namespace
 

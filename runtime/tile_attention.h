@@ -9,7 +9,7 @@ namespace lacuna {
 
 class TileAttention {
 public:
-    TileAttention(const Call &call, const HeadKeys &keys, const Scratch &scratch,
+    TileAttention(const Call &call, const HeadKeys &keys, const Scratch &scratch, int32_t turn,
                   const Layout &layout, const Head &head, const TileBlock &block,
                   const RowTile &tile)
         : call_(call),
@@ -17,15 +17,21 @@ public:
           v_(*plan_.variant),
           keys_(keys),
           s_(scratch),
+          t_(scratch.tile[turn]),
           parts_at_(scratch.parts),
           layout_(layout),
           head_(head),
           block_(block),
           tile_(tile),
           alone_(tile.group == plan_.group_count),
-          globals_(sequence_of(plan_, layout, head.sequence).globals()) {}
+          globals_(sequence_of(plan_, layout, head.sequence).globals()),
+          walk_(plan_, layout, keys, tile, head.sequence, head.kv_head) {}
 
-    void run();
+    // From begin() to finish(), with what other tiles do in between.
+    void begin();
+    // Folds at most so many more items into its result; false when there are none.
+    bool step(int32_t items);
+    void finish();
     // Of the tile's items, those of the slice; how many there are in all.
     int32_t run_slice(const Slice &slice);
     void merge_slices(float *parts, int32_t items);
@@ -46,10 +52,8 @@ private:
     float *part(int32_t index) const {
         return parts_at_ + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
     }
-    // Behind the places of this thread's own parts.
-    float *spare(int32_t index) const {
-        return s_.parts +
-               static_cast<int64_t>(v_.fold_items + index) * v_.tile_rows * v_.partial_row;
+    float *folded(int32_t index) const {
+        return t_.folded + static_cast<int64_t>(index) * v_.tile_rows * v_.partial_row;
     }
 
     // Partial results of a batch: attend_calls.cpp.
@@ -66,10 +70,10 @@ private:
     void pack_queries();
     void pack_fixed8_queries();
     void fold(float *to, int32_t *index, int32_t count);
-    void fold_into_spare();
+    void fold_parts();
     void merge();
 
-    // What the fold so far left: a spare part, the state of earlier groups, or nothing yet but the
+    // What the fold so far left: a folded part, the state of earlier groups, or nothing yet but the
     // rows' sinks.
     struct Earlier {
         float *rows;
@@ -78,10 +82,10 @@ private:
         bool any;
     };
     Earlier earlier() const {
-        if (spare_ >= 0) return {spare(spare_), s_.own_rows, v_.tile_rows, true};
+        if (folded_ >= 0) return {folded(folded_), s_.own_rows, v_.tile_rows, true};
         if (tile_.group > 0 && !alone_)
-            return {s_.state[(tile_.group - 1) % 2], s_.state_rows, plan_.state_rows, true};
-        if (call_.sink_logits) return {s_.sinks, s_.own_rows, v_.tile_rows, true};
+            return {s_.state[(tile_.group - 1) % 2], t_.state_rows, plan_.state_rows, true};
+        if (call_.sink_logits) return {t_.sinks, s_.own_rows, v_.tile_rows, true};
         return {part(0), s_.own_rows, v_.tile_rows, false};
     }
 
@@ -90,6 +94,7 @@ private:
     const lac_variant &v_;
     const HeadKeys &keys_;
     const Scratch &s_;
+    const TileScratch &t_;
     float *parts_at_;  // place of the first partial result
     const Layout &layout_;
     const Head &head_;
@@ -97,8 +102,9 @@ private:
     const RowTile &tile_;
     const bool alone_;  // its rows pass through no other group
     const Indices globals_;
-    int32_t parts_ = 0;   // partial results not yet folded
-    int32_t spare_ = -1;  // place of the fold so far
+    ItemWalk walk_;
+    int32_t parts_ = 0;    // partial results not yet folded
+    int32_t folded_ = -1;  // place of the fold so far
 };
 
 }  // namespace lacuna

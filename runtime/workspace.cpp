@@ -31,18 +31,30 @@ size_t packed_bytes(const lac_plan &plan) {
     return c.used();
 }
 
+TileScratch carve_tile(Carver &c, const lac_plan &plan) {
+    const lac_variant &v = *plan.variant;
+    const int64_t rows = v.tile_rows;
+    TileScratch s{};
+    s.queries = c.take<float>(rows * v.head_dim);
+    s.slopes = c.take<float>(rows);
+    s.folded = c.take<float>(2 * rows * v.partial_row);
+    s.sinks = c.take<float>(rows * v.partial_row);
+    s.positions = c.take<int32_t>(rows);
+    s.state_rows = c.take<int32_t>(rows);
+    s.nonfinite = c.take<uint8_t>(1);
+    return s;
+}
+
 Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     const int64_t rows = v.tile_rows, slots = static_cast<int64_t>(v.fold_items) * v.chunk;
     Scratch s{};
-    s.queries = c.take<float>(rows * v.head_dim);
+    for (int32_t t = 0; t < turns(plan); t++) s.tile[t] = carve_tile(c, plan);
     s.ones = c.take<float>(v.head_dim);
-    s.slopes = c.take<float>(rows);
-    s.parts = c.take<float>((v.fold_items + 2) * rows * v.partial_row);
+    s.parts = c.take<float>(v.fold_items * rows * v.partial_row);
     const int32_t states = smaller(plan.group_count - 1, 2);
     for (int32_t i = 0; i < states; i++)
         s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);
-    s.sinks = c.take<float>(rows * v.partial_row);
     s.panels = c.take<int32_t>(slots);
     const int64_t pairs = plan.lists_keys(Source::kPairs) ? v.pairs_most : 0;
     const int64_t listed = plan.lists_keys(Source::kList) ? slots * v.panel_keys : 0;
@@ -51,13 +63,10 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     s.edges = c.take<int32_t>(slots);
     s.words = c.take<uint32_t>(slots * rows);
     s.first_keys = c.take<int32_t>(slots);
-    s.positions = c.take<int32_t>(rows);
     s.offsets = c.take<int32_t>(rows);
-    s.state_rows = c.take<int32_t>(rows);
     s.own_rows = c.take<int32_t>(rows);
     s.tiles = c.take<int32_t>(v.fold_items);
     s.log_sum_exp = c.take<float>(rows);
-    s.nonfinite = c.take<uint8_t>(1);
     return s;
 }
 

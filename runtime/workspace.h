@@ -47,27 +47,41 @@ struct Progress {
     uint32_t packed, attended;
 };
 
-struct Scratch {
-    float *queries;       // one packed tile
-    float *ones;          // [feature]
+// What a tile keeps from its first batch to its last.
+struct TileScratch {
+    float *queries;       // packed
     float *slopes;        // [row], of ALiBi in base-2 units
-    float *parts;         // fold_items partial results, and two places for folded ones
-    float *state[2];      // rows of a block between groups
+    float *folded;        // two places for what partial results were folded into
     float *sinks;         // rows of what each row begins with: its learned sink
-    int32_t *panels;      // [item][slot]
+    int32_t *positions;   // [row]
+    int32_t *state_rows;  // [row]
+    uint8_t *nonfinite;
+};
+
+struct Scratch {
+    TileScratch tile[kBlockTiles];  // as many as take turns
+    float *ones;                    // [feature]
+    float *parts;                   // fold_items partial results
+    float *state[2];                // rows of a block between groups
+    int32_t *panels;                // [item][slot]
     int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are
     int32_t *pair_rows;   // [pair]
     int32_t *edges;       // [item][edge]
     uint32_t *words;      // [item][edge][row]
     int32_t *first_keys;  // [item][slot]
-    int32_t *positions;   // [row]
     int32_t *offsets;     // [row], in elements
-    int32_t *state_rows;  // [row]
     int32_t *own_rows;    // 0, 1, 2, …
     int32_t *tiles;       // [item], zeros
     float *log_sum_exp;   // [row]
-    uint8_t *nonfinite;
 };
+
+// Tiles of a block that take turns, a few items each, so that K and V are read from far away once:
+// one item after the other, a tile of more than a fold's items reads more than a core's cache holds
+// (1,920 keys of 128 features: 2 MB).
+inline int32_t turns(const lac_plan &plan) {
+    const bool far = plan.most_items > plan.variant->fold_items;
+    return far ? smaller(plan.most_tiles, kBlockTiles) : 1;
+}
 
 class Workspace {
 public:

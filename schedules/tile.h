@@ -45,6 +45,7 @@ struct Tile {
     int score_unroll;      // features per iteration of Q·K
     int value_unroll;      // keys per iteration of P·V
     int value_planes;      // planes of the register block of P·V, at most
+    int score_panels = 1;  // panels of the register block of Q·K
     bool streams = false;  // P·V panel by panel: V is read once, in few streams
 };
 
@@ -53,6 +54,6 @@ constexpr int most_rows(const Format &f) { return 4096 / (f.panel_keys * (f.chun
 
 // Of stages and schedules: what was tuned for another says nothing. To be raised with every change
 // that moves the time of kernels.
-constexpr int kAlgorithmVersion = 1;
+constexpr int kAlgorithmVersion = 2;
 
 }  // namespace lacuna

@@ -18,14 +18,14 @@ int planes_at_once(const PartialStages &s, const Tile &tile) {
 namespace {
 
 // Two features of a key and of a row at a time: a multiply-add of 16-bit pairs.
-void integer_dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
-    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
+void integer_dots(PartialStages &s, const Tile &tile, int lanes) {
     s.dot.update()
-        .reorder(s.features.x, s.ki, s.r, s.features.y)
+        .reorder(s.features.x, s.ki, s.kj, s.r, s.features.y)
         .atomic()
         .vectorize(s.features.x)
         .vectorize(s.ki, lanes)
         .unroll(s.ki)
+        .unroll(s.kj)
         .unroll(s.r)
         .unroll(s.features.y, std::min(tile.score_unroll, 2));
     units(s, lanes);
@@ -42,15 +42,21 @@ void units(PartialStages &s, int lanes) {
 }
 
 void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
-    if (s.units.defined()) {
-        integer_dots(s, row_block, tile, lanes);
-        return;
-    }
-    s.dot.compute_at(s.score, row_block).vectorize(s.ki, lanes).unroll(s.ki).unroll(s.r);
-    s.dot.update()
-        .reorder(s.ki, s.r, s.features)
+    s.dot.compute_at(s.score, row_block)
+        .bound_extent(s.kj, tile.score_panels)
         .vectorize(s.ki, lanes)
         .unroll(s.ki)
+        .unroll(s.kj)
+        .unroll(s.r);
+    if (s.units.defined()) {
+        integer_dots(s, tile, lanes);
+        return;
+    }
+    s.dot.update()
+        .reorder(s.ki, s.kj, s.r, s.features)
+        .vectorize(s.ki, lanes)
+        .unroll(s.ki)
+        .unroll(s.kj)
         .unroll(s.r)
         .unroll(s.features, tile.score_unroll);
 }
@@ -167,6 +173,12 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
         .vectorize(s.ki, lanes)
         .unroll(s.ki)
         .unroll(row);
+    if (tile.score_panels > 1) {
+        Var panel("panel");
+        s.score.split(s.kj, s.kj, panel, tile.score_panels, TailStrategy::GuardWithIf)
+            .reorder(s.ki, panel, row, row_block, s.kj)
+            .unroll(panel);
+    }
     s.score.update(0).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.softcap_off);
     s.score.update(1).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.unbiased);
     s.score.update(2).reorder(s.ki, s.r, s.edge).vectorize(s.ki, lanes).unroll(s.ki);
@@ -184,7 +196,9 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
 // 4 in registers. Through a square of rows, as in `keys`, it chains a permutation a key instead:
 // gather 0.59 of the peak, not 0.67 (listed_bench, avx512, D=64).
 void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks) {
-    partial(s, tile, lanes, blocks);
+    Tile by_panel = tile;
+    by_panel.score_panels = 1;
+    partial(s, by_panel, lanes, blocks);
     if (!s.panels.defined()) return;
     Var block("block"), feature("feature");
     s.panels.compute_at(s.score, s.kj)

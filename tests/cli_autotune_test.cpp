@@ -42,7 +42,7 @@ TEST_F(CliAutotune, LogsEachTrialOnceAndGoesOn) {
     EXPECT_EQ(first["kernel"], "lac_attention_window_8_f32_d16");
     EXPECT_EQ(first["tier"], "sse41");
     EXPECT_EQ(first["shape"], "prefill:513-2048");
-    EXPECT_EQ(first["start"], "16,4,4,1,1,1");
+    EXPECT_EQ(first["start"], "16,4,4,1,1,1,1");
     EXPECT_EQ(first["trials"], 3);
     EXPECT_EQ(first["resumed"], 0);
     EXPECT_EQ(first["failed"], 0);
@@ -88,12 +88,12 @@ TEST_F(CliAutotune, GenerateTakesEntriesAndSaysSo) {
     put("one.json", tuned_json({entry("aCPU"), entry("aCPU", "decode:513-2048")}));
     EXPECT_EQ(call("autotune --import one.json").code, 0);
     const json tier = tier_of("--cpu aCPU");
-    EXPECT_EQ(tier["tile"], "8,4,4,2,2,1");
+    EXPECT_EQ(tier["tile"], "8,4,4,2,2,1,1");
     EXPECT_EQ(tier["tile_rows"], 8);
     EXPECT_EQ(tier["tile_from"], "tuned for aCPU, prefill:513-2048, user's");
     EXPECT_EQ(tier["few_from"], "tuned for aCPU, decode:513-2048, user's");
     for (const char *without : {"--cpu aCPU --tuned builtin", "--cpu aCPU --tuned none"})
-        EXPECT_EQ(tier_of(without)["tile"], "16,4,4,1,1,1");
+        EXPECT_EQ(tier_of(without)["tile"], "16,4,4,1,1,1,1");
 }
 
 TEST_F(CliAutotune, StaleEntriesAreIgnoredAndNamed) {
@@ -120,7 +120,7 @@ TEST_F(CliAutotune, ExportsAndMerges) {
     const json merged = json::parse(all);
     EXPECT_EQ(json::parse(user), merged);
     ASSERT_EQ(merged["entries"].size(), 2U);
-    EXPECT_EQ(merged["entries"][0]["tile"], "4,4,4,2,2,1");
+    EXPECT_EQ(merged["entries"][0]["tile"], "4,4,4,2,2,1,1");
 }
 
 TEST_F(CliAutotune, RefusesWhatCannotWork) {

@@ -113,11 +113,10 @@ TEST(Memory, IsZeroForBadArguments) {
     EXPECT_GT(lac_pool_bytes(LAC_MAX_THREADS), lac_pool_bytes(1));
 }
 
-// Scratch of different threads, and packed heads, lie apart.
-TEST(Memory, PartsOfAWorkspaceLieApart) {
-    // Long enough that residue classes have panels of their own.
+// Scratch of different threads and of tiles that take turns, and packed heads, lie apart.
+void parts_lie_apart(const char *text, int32_t tiles) {
     const Trial s;
-    const lac_pattern pattern = parse("window:16+strided:8+dilated:9,6");
+    const lac_pattern pattern = parse(text);
     const lac_shape shape{sizeof(lac_shape), 2,       4,       2,       2000,   2000,
                           nullptr,           nullptr, nullptr, nullptr, nullptr};
     size_t bytes = 0;
@@ -125,38 +124,46 @@ TEST(Memory, PartsOfAWorkspaceLieApart) {
     const lac::Memory plan_memory(bytes);
     const lac_plan *plan = nullptr;
     lac::check(lac_plan_init(&s.kernel, &pattern, &shape, plan_memory.data(), bytes, &plan));
+    ASSERT_EQ(turns(*plan), tiles);
     bytes = lac_workspace_bytes(plan, 3);
     const lac::Memory memory(bytes);
     const Workspace workspace(*plan, 3, true, memory.data());
     const auto *end = static_cast<const uint8_t *>(memory.data()) + bytes;
     std::set<const void *> places;
     size_t count = 0;
-    const auto add = [&](const void *place) {
-        EXPECT_EQ(reinterpret_cast<uintptr_t>(place) % LAC_MEMORY_ALIGNMENT, 0u);
-        EXPECT_LT(place, end);
-        places.insert(place);
-        count++;
+    const auto add = [&](std::initializer_list<const void *> added) {
+        for (const void *place : added) {
+            EXPECT_EQ(reinterpret_cast<uintptr_t>(place) % LAC_MEMORY_ALIGNMENT, 0u);
+            EXPECT_LT(place, end);
+            places.insert(place);
+            count++;
+        }
     };
     for (int32_t i = 0; i < 3; i++) {
         const Scratch x = workspace.scratch(i);
-        for (const void *place : std::initializer_list<const void *>{
-                 x.queries, x.ones, x.slopes, x.parts, x.state[0], x.state[1], x.panels, x.edges,
-                 x.words, x.first_keys, x.positions, x.offsets, x.state_rows, x.own_rows, x.tiles,
-                 x.log_sum_exp, x.nonfinite})
-            add(place);
+        add({x.ones, x.parts, x.panels, x.edges, x.words, x.first_keys, x.offsets, x.own_rows,
+             x.tiles, x.log_sum_exp});
+        if (plan->group_count > 1) add({x.state[0], x.state[1]});
+        for (int32_t t = 0; t < tiles; t++) {
+            const TileScratch &y = x.tile[t];
+            add({y.queries, y.slopes, y.folded, y.sinks, y.positions, y.state_rows, y.nonfinite});
+        }
     }
     for (int32_t slot = 0; slot < workspace.heads_in_flight(); slot++) {
         for (int32_t i = 0; i < plan->store_count; i++) {
             const PackedStore x = workspace.store(plan->layouts[0], slot, i);
-            for (const void *place : std::initializer_list<const void *>{
-                     x.keys.data, x.values.data, x.keys_nonfinite, x.values_nonfinite})
-                add(place);
+            add({x.keys.data, x.values.data, x.keys_nonfinite, x.values_nonfinite});
         }
     }
-    add(workspace.progress());
-    add(workspace.next_task());
+    add({workspace.progress(), workspace.next_task()});
     EXPECT_EQ(places.size(), count);
 }
+
+TEST(Memory, PartsOfAWorkspaceLieApart) {
+    // Long enough that residue classes have panels of their own.
+    parts_lie_apart("window:16+strided:8+dilated:9,6", 1);
+}
+TEST(Memory, TilesThatTakeTurnsLieApart) { parts_lie_apart("dense", 4); }
 
 TEST(Pool, RefusesBadArguments) {
     const lac::Memory memory(lac_pool_bytes(3));

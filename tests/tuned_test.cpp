@@ -16,7 +16,7 @@
 namespace lacuna {
 namespace {
 
-const Tile kTile{12, 6, 6, 1, 2, 1}, kOther{8, 4, 4, 2, 2, 1}, kThird{6, 6, 6, 1, 1, 1, true};
+const Tile kTile{12, 6, 6, 1, 2, 1}, kOther{8, 4, 4, 2, 2, 1}, kThird{6, 6, 6, 1, 1, 1, 1, true};
 
 TunedEntry entry(const std::string &cpu, const Tile &tile, const std::string &date = "2026-01-01",
                  int algorithm = kAlgorithmVersion) {
@@ -95,7 +95,7 @@ TEST_F(Store, ATileTooLargeForAStepLeavesTheOther) {
     tier.name = "avx2";
     tier.format = {16, 20, 16, 8, 300};
     tier.tile = kTile;
-    tier.few = {4, 4, 4, 4, 2, 1, true};
+    tier.few = {4, 4, 4, 4, 2, 1, 1, true};
     const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
     const Tile small{6, 6, 6, 1, 2, 1}, large{8, 8, 8, 1, 2, 1};
     const auto put = [&](const char *phase, const Tile &tile) {
