@@ -1,7 +1,7 @@
 // lac_attention: one list of tasks, in an order that needs no barrier. For each (sequence, KV
-// head) come its pack tasks, then its blocks; threads take tasks in order from a counter. A task
-// waits only for tasks before it, which are done or running, so any number of workers, one after
-// another or all at once, gets to the end.
+// head) come its blocks, each after the pack tasks that it waits for; threads take tasks in order
+// from a counter. A task waits only for tasks before it, which are done or running, so any number
+// of workers, one after another or all at once, gets to the end.
 #include "runtime/attend.h"
 #include "runtime/os.h"
 #include "runtime/pack.h"
@@ -33,7 +33,8 @@ const Layout &layout_of(const lac_plan &plan, int64_t unit) {
     return plan.layouts[plan.units[unit].layout];
 }
 
-// Packs a piece of K and V; the head that had the place before must be done.
+// Packs a piece of K and V; the head that had the place before must be done. `packed` counts tasks
+// in order: all before it are done.
 void run_pack(const Job &job, int64_t unit, int32_t task) {
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
@@ -44,6 +45,7 @@ void run_pack(const Job &job, int64_t unit, int32_t task) {
     pack_task(job.call, ws, layout_of(plan, unit), static_cast<int32_t>(unit / plan.kv_heads),
               static_cast<int32_t>(unit % plan.kv_heads),
               static_cast<int32_t>(unit % ws.heads_in_flight()), task);
+    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(task));
     add_one(ws.progress()[unit].packed);
 }
 
@@ -64,11 +66,11 @@ void run_block(const Job &job, const Scratch &scratch, int64_t unit, int32_t blo
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
     const Layout &layout = layout_of(plan, unit);
-    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(layout.pack_tasks));
+    const TileBlock &tiles = plan.blocks[layout.first_block + block];
+    wait_for(ws.progress()[unit].packed, static_cast<uint32_t>(tiles.packs));
     const Head head{static_cast<int32_t>(unit / plan.kv_heads),
                     static_cast<int32_t>(unit % plan.kv_heads)};
-    attend_block(job.call, keys_of(job, layout, head, unit), scratch, layout, head,
-                 plan.blocks[layout.first_block + block]);
+    attend_block(job.call, keys_of(job, layout, head, unit), scratch, layout, head, tiles);
     add_one(ws.progress()[unit].attended);
 }
 
@@ -78,17 +80,25 @@ void work(void *argument, int32_t thread) {
     const Scratch scratch = job.workspace.scratch(thread);
     prepare_scratch(plan, scratch);
     const int64_t units = job.workspace.units();
-    int64_t unit = 0;  // tasks come in order, so this one only goes up
+    int64_t unit = 0;  // tasks come in order, so these only go up
+    int32_t block = 0;
     for (;;) {
         const int64_t number = __atomic_fetch_add(job.workspace.next_task(), 1, __ATOMIC_RELAXED);
         if (number >= plan.tasks) return;
-        while (unit + 1 < units && plan.units[unit + 1].first_task <= number) unit++;
+        while (unit + 1 < units && plan.units[unit + 1].first_task <= number) {
+            unit++;
+            block = 0;
+        }
         const auto task = static_cast<int32_t>(number - plan.units[unit].first_task);
-        const int32_t packs = layout_of(plan, unit).pack_tasks;
-        if (task < packs)
-            run_pack(job, unit, task);
+        const Layout &layout = layout_of(plan, unit);
+        const auto task_of = [&] {
+            return plan.blocks[layout.first_block + block].packs_before + block;
+        };
+        while (block < layout.blocks && task_of() < task) block++;
+        if (block < layout.blocks && task_of() == task)
+            run_block(job, scratch, unit, block);
         else
-            run_block(job, scratch, unit, task - packs);
+            run_pack(job, unit, task - block);
     }
 }
 

@@ -15,16 +15,25 @@ struct Part {
     int64_t first, count;
 };
 
+// Rounds before the one that the task belongs to.
+int64_t rounds_before(const lac_plan &plan, const Layout &layout, int32_t task) {
+    int64_t low = 0, high = INT32_MAX;
+    while (high - low > 1) {
+        const int64_t middle = (low + high) / 2;
+        (packs_in(plan, layout, middle) <= task ? low : high) = middle;
+    }
+    return low;
+}
+
 Part part_of(const lac_plan &plan, const Layout &layout, int32_t task) {
+    const int64_t round = rounds_before(plan, layout, task), first = round * kPackPanels;
+    task -= packs_in(plan, layout, round);
     for (int32_t s = 0; s < plan.store_count; s++) {
-        const int64_t panels = layout.panels_per_residue[s];
-        const auto per_residue = static_cast<int32_t>(ceil_div(panels, kPackPanels));
-        const int32_t tasks = per_residue * residues_in(plan.store[s], layout);
-        if (task < tasks) {
-            const int64_t first = static_cast<int64_t>(task % per_residue) * kPackPanels;
-            return {s, task / per_residue, first, smaller(panels - first, (int64_t)kPackPanels)};
-        }
-        task -= tasks;
+        const int64_t panels = layout.panels_per_residue[s] - first;
+        if (panels <= 0) continue;
+        const int32_t residues = residues_in(plan.store[s], layout);
+        if (task < residues) return {s, task, first, smaller<int64_t>(panels, kPackPanels)};
+        task -= residues;
     }
     return {};
 }

@@ -34,6 +34,8 @@ constexpr int32_t kNoGlobals = -1;
 struct TileBlock {
     int32_t first_token, tokens;  // positions
     int32_t first_tile, tiles;
+    int32_t packs;         // pack tasks that it waits for: the first so many
+    int32_t packs_before;  // pack tasks that come before it
 };
 
 // Segments whose rows are grouped alike: tokens row_stride apart and, where lists differ, of the
@@ -128,6 +130,16 @@ inline int32_t residues_in(const Store &s, const Layout &layout) {
 }
 inline int64_t panels_in(const Store &s, const Layout &layout, int store) {
     return static_cast<int64_t>(residues_in(s, layout)) * layout.panels_per_residue[store];
+}
+
+// Pack tasks come in rounds, each of kPackPanels panels of every residue class: those of the first
+// so many.
+inline int32_t packs_in(const lac_plan &plan, const Layout &layout, int64_t rounds) {
+    int64_t packs = 0;
+    for (int32_t s = 0; s < plan.store_count; s++)
+        packs += residues_in(plan.store[s], layout) *
+                 smaller(rounds, ceil_div(layout.panels_per_residue[s], kPackPanels));
+    return static_cast<int32_t>(packs);
 }
 
 inline Sequence sequence_of(const lac_plan &plan, const Layout &layout, int32_t sequence) {

@@ -80,9 +80,23 @@ void PlanBuilder::count_panels() {
             static_cast<int32_t>(ceil_div(keys, plan_.variant->panel_keys));
         const int64_t panels = panels_in(store, layout_, s);
         plan_.store_panels[s] = larger(plan_.store_panels[s], panels);
-        const int64_t tasks = ceil_div(layout_.panels_per_residue[s], kPackPanels);
-        layout_.pack_tasks += static_cast<int32_t>(residues_in(store, layout_) * tasks);
     }
+    layout_.pack_tasks = packs_in(plan_, layout_, INT32_MAX);
+}
+
+// Packs come so late that their blocks find K and V in the core's cache, and so early that no
+// thread waits for another's.
+void PlanBuilder::order_packs() {
+    constexpr int64_t kRoundsAhead = 2;
+    if (!write_) return;
+    auto *const blocks = const_cast<TileBlock *>(plan_.blocks) + layout_.first_block;
+    int64_t rounds = 0;
+    for (int32_t b = 0; b < layout_.blocks; b++) {
+        rounds = larger(rounds, blocks[b].packs + kRoundsAhead);
+        blocks[b].packs = packs_in(plan_, layout_, blocks[b].packs);
+        blocks[b].packs_before = packs_in(plan_, layout_, rounds);
+    }
+    if (layout_.blocks > 0) blocks[layout_.blocks - 1].packs_before = layout_.pack_tasks;
 }
 
 void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_head) {
@@ -104,6 +118,7 @@ void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_
     add_global_tiles(layout.q_start, end);
     count_panels();
     layout_.blocks = static_cast<int32_t>(count_.blocks) - layout_.first_block;
+    order_packs();
     put(plan_.layouts, count_.layouts++, layout_);
 }
 
@@ -115,7 +130,7 @@ void PlanBuilder::add_span(int64_t first, int64_t end) {
         if (count_.tiles == block_start) return;
         put_block({static_cast<int32_t>(first), static_cast<int32_t>(end - first),
                    static_cast<int32_t>(block_start),
-                   static_cast<int32_t>(count_.tiles - block_start)});
+                   static_cast<int32_t>(count_.tiles - block_start), 0, 0});
         block_start = count_.tiles;
     };
     for (int32_t g = 0; g < plan_.group_count; g++) {
@@ -187,7 +202,8 @@ void PlanBuilder::add_dense_order(int64_t first, int64_t end) {
         add_class_tiles(plan_.group_count, at, next);
         if (count_.tiles > tiles)
             put_block({static_cast<int32_t>(at), static_cast<int32_t>(next - at),
-                       static_cast<int32_t>(tiles), static_cast<int32_t>(count_.tiles - tiles)});
+                       static_cast<int32_t>(tiles), static_cast<int32_t>(count_.tiles - tiles), 0,
+                       0});
         at = next;
     }
 }
@@ -204,13 +220,16 @@ void PlanBuilder::add_global_tiles(int64_t first, int64_t end) {
         tile.position = globals_.first[tile.global];
         tile.first_head = static_cast<int32_t>(row % heads);
         tile.rows = static_cast<int32_t>(smaller<int64_t>(rows - row, plan_.variant->tile_rows));
-        put_block({tile.position, 1, static_cast<int32_t>(count_.tiles), 1});
         add_tile(tile);
+        put_block({tile.position, 1, static_cast<int32_t>(count_.tiles) - 1, 1, 0, 0});
     }
     in_.global_rows = GlobalRows::kUnknown;
 }
 
-void PlanBuilder::put_block(const TileBlock &block) {
+// `packs` are rounds until order_packs() knows how many tasks they have.
+void PlanBuilder::put_block(TileBlock block) {
+    block.packs = block_rounds_;
+    block_rounds_ = 0;
     put(plan_.blocks, count_.blocks++, block);
     plan_.most_tiles = larger(plan_.most_tiles, block.tiles);
 }

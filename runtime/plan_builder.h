@@ -21,6 +21,7 @@ private:
     bool same_layout(const Layout &next, int32_t sequence, int32_t kv_head) const;
     void add_layout(const Layout &layout, int32_t sequence, int32_t kv_head);
     void count_panels();
+    void order_packs();
     int64_t keys_read(int32_t store) const;
     void add_span(int64_t first, int64_t end);
     void add_dense_order(int64_t first, int64_t end);
@@ -43,7 +44,7 @@ private:
     int64_t mask_words(int32_t segment, int64_t panel, uint32_t *words) const;
     void extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words);
     void put_run(const Run &run);
-    void put_block(const TileBlock &block);
+    void put_block(TileBlock block);
     void count_items(const Run &run);
     void close_run();
     Span keys_of_panels(int32_t segment, int64_t first, int64_t end) const;
@@ -66,7 +67,8 @@ private:
     bool store_read_[kMaxSegments] = {};  // by a run of layout_
     struct {
         int64_t attended, computed;
-    } pairs_{};  // of layout_
+    } pairs_{};                 // of layout_
+    int32_t block_rounds_ = 0;  // of pack tasks that the block at hand reads
     RowTile tile_{};
     Span rows_{}, heads_{};  // of tile_
     Indices list_{};         // of tile_ and the segment at hand

@@ -206,6 +206,10 @@ void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uin
 // A store that no run reads is not packed.
 void PlanBuilder::put_run(const Run &run) {
     put(plan_.runs, count_.runs++, run);
+    if (plan_.segment[run.segment].store == kNoStore) return;
+    const auto end = int64_t{run.first_panel} + run.panels;
+    block_rounds_ =
+        larger(block_rounds_, static_cast<int32_t>(ceil_div(end, int64_t{kPackPanels})));
     count_items(run);
     const int32_t store = plan_.segment[run.segment].store;
     if (store != kNoStore) store_read_[store] = true;

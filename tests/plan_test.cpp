@@ -140,6 +140,15 @@ TEST(Plan, ComputesLittleMoreThanItKeeps) {
     }
 }
 
+TEST(Plan, BlocksWaitForThePanelsThatTheyRead) {
+    for (const char *text :
+         {"dense", "window:20", "every:40+window:16", "strided:5+window:9", "dilated:3,200",
+          "sink:4+window:300", "bidi/local:30,30", "bidi/dense", "bidi/global:4+local:300,9"}) {
+        EXPECT_EQ(Visits({text, 1500, 1500, 0}).fault, "") << text;
+        EXPECT_EQ(Visits({text, 100, 1500, 1400}).fault, "") << text;
+    }
+}
+
 // Atoms of contiguous keys share their panels, whichever comes first.
 TEST(Plan, TheOrderOfContiguousAtomsCostsNothing) {
     const std::pair<const char *, const char *> pairs[] = {

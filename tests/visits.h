@@ -84,6 +84,7 @@ public:
 
 private:
     static constexpr int kAlone = 1000;
+    int packs_before_ = 0;  // the last block
 
     void walk() {
         const Workspace workspace(*plan_, 1, true, scratch_memory_.data());
@@ -93,7 +94,26 @@ private:
             const TileBlock &block = plan_->blocks[layout.first_block + b];
             for (int t = 0; t < block.tiles; t++)
                 walk_tile(scratch, layout, plan_->tiles[block.first_tile + t]);
+            check_packs(layout, block, b + 1 == layout.blocks);
         }
+    }
+
+    // A block waits for the panels that it reads, and only for what comes before it.
+    void check_packs(const Layout &layout, const TileBlock &block, bool last) {
+        for (int t = 0; t < block.tiles; t++) {
+            const RowTile &tile = plan_->tiles[block.first_tile + t];
+            for (int r = 0; r < tile.runs; r++) {
+                const Run &run = plan_->runs[tile.first_run + r];
+                if (plan_->segment[run.segment].store == kNoStore) continue;
+                const int rounds = (run.first_panel + run.panels + kPackPanels - 1) / kPackPanels;
+                if (block.packs < packs_in(*plan_, layout, rounds))
+                    fault = "a block does not wait for a panel";
+            }
+        }
+        if (block.packs > block.packs_before || block.packs_before < packs_before_)
+            fault = "packs come too late";
+        packs_before_ = block.packs_before;
+        if (last && packs_before_ != layout.pack_tasks) fault = "packs are left over";
     }
 
     void walk_tile(const Scratch &scratch, const Layout &layout, const RowTile &tile) {
