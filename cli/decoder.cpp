@@ -34,6 +34,7 @@ Decoder::Decoder(const lac_kernel &kernel, const lac_pattern &pattern, const Pro
                                     size.k_tokens,
                                     size.q_tokens,
                                     0,
+                                    nullptr,
                                     nullptr};
     lac::check(lac_cache_bytes(&kernel_, &pattern_, &options, &cache_bytes_));
     for (int b = 0; b < size.batch; b++) {

@@ -1,5 +1,6 @@
 #include "runtime/attend.h"
 
+#include "runtime/rope.h"
 #include "runtime/tile_attention.h"
 
 namespace lacuna {
@@ -104,10 +105,23 @@ Elements TileAttention::rows_in(const lac_tensor &t, int32_t *extent) {
     return Elements{first, t.type}.from(low);
 }
 
+// The tile's rows of Q turned, side by side where partial results will be.
+Elements TileAttention::turned_rows(int32_t *extent) {
+    const Elements turned{reinterpret_cast<uint8_t *>(s_.parts), call_.q.type};
+    TileRowCursor row = first_row();
+    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
+        s_.offsets[r] = r * v_.head_dim;
+        turn_row(*call_.rope, call_.q.type, v_.head_dim, row.position(), address(call_.q, row),
+                 turned.from(s_.offsets[r]).data);
+    }
+    *extent = tile_.rows * v_.head_dim;
+    return turned;
+}
+
 void TileAttention::pack_queries() {
     if (is_fixed8(v_.type)) return pack_fixed8_queries();
     int32_t extent = 0;
-    const Elements rows = rows_in(call_.q, &extent);
+    const Elements rows = call_.rope ? turned_rows(&extent) : rows_in(call_.q, &extent);
     View<1> source(rows, Dim{extent, 1});
     View<1> offsets(s_.offsets, Dim{tile_.rows, 1});
     View<2> packed(t_.queries, Dim{v_.head_dim, 1}, Dim{tile_.rows, v_.head_dim});

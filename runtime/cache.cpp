@@ -69,6 +69,7 @@ lac_status lac_cache_init(const lac_kernel *kernel, const lac_pattern *pattern,
     *out = static_cast<lac_cache *>(memory);
     **out = cache;
     (*out)->options.key_factors = nullptr;
+    (*out)->options.rope = nullptr;  // copied
     set_factors(**out, options->key_factors);
     return LAC_OK;
 }

@@ -42,7 +42,8 @@ struct lac_cache {
     int32_t tokens;
     int32_t high;  // the most tokens there have been since it was last empty
     int32_t store_count;
-    bool rows;  // keys that are listed one by one lie in rows
+    lac_rope rope;  // size 0: none
+    bool rows;      // keys that are listed one by one lie in rows
     lacuna::CacheStore store[lacuna::kMaxSegments];
     size_t bytes, head_bytes;
 
@@ -62,6 +63,8 @@ lac_shape shape_of(const lac_cache_options &options, int32_t q_tokens);
 // before its keys go to their lanes.
 HeadKeys head_keys(const lac_cache &cache, int32_t kv_head);
 PackedStore staging(const lac_cache &cache);
+// And rows of as many keys, where they are turned.
+uint8_t *turned_rows(const lac_cache &cache);
 
 // The shortest length from which on queries find all keys that they see.
 int32_t shortest_length(const lac_cache &cache);

@@ -2,6 +2,7 @@
 // a staging panel to their lanes.
 #include "runtime/cache.h"
 #include "runtime/pack_rows.h"
+#include "runtime/rope.h"
 #include "runtime/validate.h"
 
 namespace lacuna {
@@ -64,10 +65,22 @@ private:
             // Not when a trim took tokens back: then this turn has begun before.
             const bool opened = lane == 0 && cache_.tokens + token >= cache_.high;
             const Lanes lanes{store.place(residue, panel), lane, count, whole, opened};
-            append_keys(store, lanes, rows_of(k_, 0, kv_head, token, count, info.modulus),
+            append_keys(store, lanes, key_rows(kv_head, token, count, info.modulus),
                         head.inverse_factors);
             append_values(store, lanes, rows_of(v_, 0, kv_head, token, count, info.modulus));
         }
+    }
+
+    // Of a panel at most, turned where the cache does that.
+    TokenRows key_rows(int32_t kv_head, int64_t token, int32_t count, int32_t apart) const {
+        const TokenRows rows = rows_of(k_, 0, kv_head, token, count, apart);
+        if (cache_.rope.size == 0) return rows;
+        const int32_t dim = variant_.head_dim;
+        const Elements turned{turned_rows(cache_), k_.type};
+        for (int64_t i = 0; i < count; i++)
+            turn_row(cache_.rope, k_.type, dim, cache_.tokens + token + i * apart,
+                     rows.elements.from(i * rows.stride).data, turned.from(i * dim).data);
+        return {turned, nullptr, dim, 0, count};
     }
 
     // A panel that a ring takes again still holds keys of its last turn: their flag outlives it by
@@ -115,7 +128,7 @@ private:
     void append_rows(const HeadKeys &head, int32_t kv_head) const {
         for (int32_t t = 0; t < k_.tokens; t++) {
             const int64_t at = int64_t{cache_.tokens} + t;
-            append_key_row(head, at, rows_of(k_, 0, kv_head, t, 1, 1));
+            append_key_row(head, at, key_rows(kv_head, t, 1, 1));
             append_value_row(head, at, rows_of(v_, 0, kv_head, t, 1, 1));
         }
     }
@@ -175,6 +188,7 @@ extern "C" lac_status lac_cache_append(lac_cache *cache, const lac_tensor *k, co
     const int64_t farthest = farthest_keys(*cache, k->tokens);
     if (lac_status s = validate_appended(cache->variant(), o.kv_heads, farthest, k, v); s != LAC_OK)
         return s;
+    if (cache->rope.size != 0 && k->type == LAC_I8) return LAC_BAD_TYPE;
     if (k->tokens > o.max_context - cache->tokens) return LAC_CACHE_FULL;
     const Appender appender(*cache, *k, *v);
     for (int32_t head = 0; head < o.kv_heads; head++) appender.append(head);

@@ -2,6 +2,7 @@
 #include "runtime/cache.h"
 #include "runtime/carver.h"
 #include "runtime/plan_builder.h"
+#include "runtime/rope.h"
 #include "runtime/validate.h"
 
 namespace lacuna {
@@ -80,6 +81,12 @@ lac_status validate_factors(const lac_cache_options &o, const lac_variant &v) {
     return LAC_OK;
 }
 
+lac_status validate_turning(const lac_cache_options &o, const lac_variant &v) {
+    if (!o.rope) return LAC_OK;
+    if (const lac_status s = validate_rope(*o.rope, v.head_dim); s != LAC_OK) return s;
+    return o.rope->positions < o.max_context ? LAC_BAD_LENGTH : LAC_OK;
+}
+
 // What follows the struct: the KV heads, and the staging panel.
 uint8_t *memory_of(const lac_cache &cache) {
     return reinterpret_cast<uint8_t *>(const_cast<lac_cache *>(&cache)) +
@@ -103,6 +110,16 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
     return keys;
 }
 
+uint8_t *take_turned(Carver &c, const lac_variant &v) {
+    const int64_t widest = larger(type_bytes(v.type), type_bytes(v.key_type));  // K has either
+    return c.take<uint8_t>(int64_t{v.panel_keys} * v.head_dim * widest);
+}
+
+Carver after_heads(const lac_cache &cache) {
+    return Carver(memory_of(cache) +
+                  cache.head_bytes * static_cast<size_t>(cache.options.kv_heads));
+}
+
 }  // namespace
 
 lac_shape shape_of(const lac_cache_options &o, int32_t q_tokens) {
@@ -120,6 +137,7 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     shape.lists = &no_lists;
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
     if (const lac_status s = validate_factors(*options, *kernel->variant); s != LAC_OK) return s;
+    if (const lac_status s = validate_turning(*options, *kernel->variant); s != LAC_OK) return s;
     if (is_fixed8(kernel->variant->type)) return LAC_BAD_TYPE;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);
@@ -127,6 +145,7 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     cache->kernel = *kernel;
     cache->pattern = *pattern;
     cache->options = *options;
+    if (options->rope) cache->rope = *options->rope;
     cache->options.max_append = larger(options->max_append, 1);
     cache->store_count = plan.store_count;
     cache->rows = plan.lists_keys(Source::kList) || plan.lists_keys(Source::kPairs);
@@ -138,14 +157,21 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     carve_head(head, *cache);
     cache->head_bytes = head.used();
     carve_store(all, cache->variant(), 1);
+    if (options->rope) take_turned(all, cache->variant());
     cache->bytes = aligned(sizeof(lac_cache)) + all.used() +
                    cache->head_bytes * static_cast<size_t>(options->kv_heads);
     return LAC_OK;
 }
 
 PackedStore staging(const lac_cache &cache) {
-    Carver c(memory_of(cache) + cache.head_bytes * static_cast<size_t>(cache.options.kv_heads));
+    Carver c = after_heads(cache);
     return carve_store(c, cache.variant(), 1);
+}
+
+uint8_t *turned_rows(const lac_cache &cache) {
+    Carver c = after_heads(cache);
+    carve_store(c, cache.variant(), 1);
+    return take_turned(c, cache.variant());
 }
 
 HeadKeys head_keys(const lac_cache &cache, int32_t kv_head) {

@@ -1,4 +1,4 @@
-#include "runtime/include/lacuna/rope.h"
+#include "runtime/rope.h"
 
 #include "runtime/convert.h"
 #include "runtime/tensor.h"
@@ -31,7 +31,7 @@ struct Turn {
 };
 
 template <class Type>
-void turn_row(const Turn &t, const uint8_t *from, uint8_t *to) {
+void turn(const Turn &t, const uint8_t *from, uint8_t *to) {
     using Word = typename Type::Word;
     const auto *x = reinterpret_cast<const Word *>(from);
     auto *out = reinterpret_cast<Word *>(to);
@@ -64,32 +64,44 @@ lac_status check_positions(const lac_rope &rope, const lac_tensor &x, const int3
 }
 
 }  // namespace
+
+lac_status validate_rope(const lac_rope &rope, int32_t features) {
+    if (rope.size != sizeof(lac_rope) || !rope.cosines || !rope.sines) return LAC_BAD_ARGUMENT;
+    if (reinterpret_cast<uintptr_t>(rope.cosines) % sizeof(float) ||
+        reinterpret_cast<uintptr_t>(rope.sines) % sizeof(float))
+        return LAC_BAD_ALIGNMENT;
+    const int32_t turning = rope.rotary_dim;
+    return turning < 0 || turning > features || (turning ? turning : features) % 2 ? LAC_BAD_SHAPE
+                                                                                   : LAC_OK;
+}
+
+void turn_row(const lac_rope &rope, lac_type type, int32_t features, int64_t position,
+              const uint8_t *from, uint8_t *to) {
+    const int32_t pairs = (rope.rotary_dim ? rope.rotary_dim : features) / 2;
+    const Turn t{rope.cosines + position * pairs, rope.sines + position * pairs, pairs,
+                 rope.interleaved ? 1 : pairs,    rope.interleaved ? 2 : 1,      features};
+    switch (type) {
+        case LAC_F16: turn<F16>(t, from, to); break;
+        case LAC_BF16: turn<Bf16>(t, from, to); break;
+        default: turn<F32>(t, from, to); break;
+    }
+}
+
 }  // namespace lacuna
 
 extern "C" lac_status lac_rope_apply(const lac_rope *rope, const lac_tensor *x,
                                      const int32_t *positions, const lac_tensor *out) {
     using namespace lacuna;
-    if (!rope || rope->size != sizeof(lac_rope) || !rope->cosines || !rope->sines)
-        return LAC_BAD_ARGUMENT;
-    if (reinterpret_cast<uintptr_t>(rope->cosines) % sizeof(float) ||
-        reinterpret_cast<uintptr_t>(rope->sines) % sizeof(float))
-        return LAC_BAD_ALIGNMENT;
+    if (!rope) return LAC_BAD_ARGUMENT;
     if (const lac_status s = check_tensors(x, out); s != LAC_OK) return s;
-    const int32_t turning = rope->rotary_dim ? rope->rotary_dim : x->features;
-    if (turning < 0 || turning > x->features || turning % 2) return LAC_BAD_SHAPE;
+    if (const lac_status s = validate_rope(*rope, x->features); s != LAC_OK) return s;
     if (const lac_status s = check_positions(*rope, *x, positions); s != LAC_OK) return s;
-    const int32_t pairs = turning / 2;
-    const auto row = x->type == LAC_F32   ? turn_row<F32>
-                     : x->type == LAC_F16 ? turn_row<F16>
-                                          : turn_row<Bf16>;
     for (int32_t b = 0; b < x->batch; b++) {
         for (int32_t t = 0; t < x->tokens; t++) {
             const int64_t position = positions ? positions[int64_t{b} * x->tokens + t] : t;
-            const Turn turn{
-                rope->cosines + position * pairs, rope->sines + position * pairs, pairs,
-                rope->interleaved ? 1 : pairs,    rope->interleaved ? 2 : 1,      x->features};
             for (int32_t h = 0; h < x->heads; h++)
-                row(turn, row_at(*x, b, h, t), row_at(*out, b, h, t));
+                turn_row(*rope, x->type, x->features, position, row_at(*x, b, h, t),
+                         row_at(*out, b, h, t));
         }
     }
     return LAC_OK;

@@ -28,12 +28,18 @@ lac_status validate_queries(const lac_cache &cache, int32_t queries) {
     return cache.tokens - queries < shortest_length(cache) ? LAC_FORGOTTEN : LAC_OK;
 }
 
+bool same_rope(const lac_rope &a, const lac_rope &b) {
+    return a.size == b.size && a.rotary_dim == b.rotary_dim && a.interleaved == b.interleaved &&
+           a.cosines == b.cosines && a.sines == b.sines;
+}
+
 lac_status validate_caches(const lac_step &step, int32_t q_tokens) {
     const lac_cache &first = *step.caches[0];
     for (int32_t b = 0; b < step.count; b++) {
         const lac_cache &c = *step.caches[b];
         if (c.kernel.variant != first.kernel.variant || c.options.heads != first.options.heads ||
-            c.options.kv_heads != first.options.kv_heads || !same_pattern(c.pattern, first.pattern))
+            c.options.kv_heads != first.options.kv_heads ||
+            !same_pattern(c.pattern, first.pattern) || !same_rope(c.rope, first.rope))
             return LAC_CACHE_MISMATCH;
         const int32_t queries = length_of(step.q_lengths, b, q_tokens);
         if (lac_status s = validate_queries(c, queries); s != LAC_OK) return s;
@@ -119,6 +125,9 @@ lac_status lac_step_attend(const lac_step *step, const lac_tensor *q, const lac_
     for (int32_t b = 0; b < step->count; b++)
         if (overlaps(*out, step->caches[b], step->caches[b]->bytes)) return LAC_OVERLAP;
     call.caches = step->caches;
+    const lac_rope &rope = step->caches[0]->rope;
+    if (rope.size != 0 && step->tree) return LAC_BAD_ARGUMENT;
+    if (rope.size != 0) call.rope = &rope;
     const Workspace ws(*plan, call.threads, false, static_cast<uint8_t *>(workspace) + used);
     if (bytes - used < ws.bytes()) return LAC_TOO_SMALL;
     attend_step(call, ws);

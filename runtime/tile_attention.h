@@ -67,6 +67,7 @@ private:
     void locate_rows();
     void begin_with_sink(int32_t r, float logit) const;
     Elements rows_in(const lac_tensor &t, int32_t *extent);
+    Elements turned_rows(int32_t *extent);
     void pack_queries();
     void pack_fixed8_queries();
     void fold(float *to, int32_t *index, int32_t count);

@@ -1,5 +1,6 @@
 // Checks before anything runs, so that kernels need none.
 #pragma once
+#include "runtime/include/lacuna/rope.h"
 #include "runtime/plan.h"
 
 namespace lacuna {
@@ -28,6 +29,7 @@ struct Call {
     const lac_plan *plan;
     lac_tensor q, k, v, out;
     const lac_cache *const *caches;  // instead of k and v, one a sequence; else null
+    const lac_rope *rope = nullptr;  // turns Q by position
     float query_scale;               // scale·log2(e)
     float softcap;                   // in base-2 units
     float *log_sum_exp;

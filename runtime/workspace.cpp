@@ -51,7 +51,7 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     Scratch s{};
     for (int32_t t = 0; t < turns(plan); t++) s.tile[t] = carve_tile(c, plan);
     s.ones = c.take<float>(v.head_dim);
-    s.parts = c.take<float>(v.fold_items * rows * v.partial_row);
+    s.parts = c.take<float>(rows * larger(v.fold_items * v.partial_row, v.head_dim));
     const int32_t states = smaller(plan.group_count - 1, 2);
     for (int32_t i = 0; i < states; i++)
         s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);

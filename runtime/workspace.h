@@ -61,7 +61,7 @@ struct TileScratch {
 struct Scratch {
     TileScratch tile[kBlockTiles];  // as many as take turns
     float *ones;                    // [feature]
-    float *parts;                   // fold_items partial results
+    float *parts;                   // fold_items partial results; before, rows of Q that turn
     float *state[2];                // rows of a block between groups
     int32_t *panels;                // [item][slot]
     int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are

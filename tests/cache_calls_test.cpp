@@ -62,7 +62,7 @@ TEST(Cache, StepsTakeRoomForWhatTheyShare) {
     const lac_pattern pattern = parse("dense");
     const auto bytes = [&](int kv_heads, int threads) {
         const lac_kernel kernel = best();
-        const lac_cache_options options{sizeof options, 8, kv_heads, 32768, 1, 0, nullptr};
+        const lac_cache_options options{sizeof options, 8, kv_heads, 32768, 1, 0, nullptr, nullptr};
         size_t n = 0;
         lac::check(lac_step_bytes(&kernel, &pattern, &options, 1, 1, threads, &n));
         return n;

@@ -22,6 +22,7 @@ inline lac_cache_options options_of(const Problem &p, int32_t max_append, int32_
             p.k_tokens,
             max_append,
             max_rollback,
+            nullptr,
             nullptr};
 }
 

@@ -9,6 +9,7 @@
 #ifndef LACUNA_CACHE_H
 #define LACUNA_CACHE_H
 #include "lacuna/lacuna.h"
+#include "lacuna/rope.h"
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -23,6 +24,11 @@ typedef struct lac_cache_options {
      * rounded, and Q's are multiplied by; read by lac_cache_init alone. Channels that are larger
      * than others spoil an 8-bit row, unless their factors are. */
     const float *key_factors;
+    /* Or null: turns K as it is appended and Q as it is attended, a token by its place in the
+     * sequence, to the bits of lac_rope_apply. max_context rows of tables, which must outlive the
+     * cache. K of LAC_I8 (LAC_BAD_TYPE) and steps with a tree, whose tokens turn by their depth
+     * (LAC_BAD_ARGUMENT), are for lac_rope_apply. */
+    const lac_rope *rope;
 } lac_cache_options;
 
 /* Bytes of a cache, a pure function of the arguments. pattern may be null for a kernel compiled for

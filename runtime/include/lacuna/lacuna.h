@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 4
+#define LAC_ABI_VERSION 5
 #define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
