@@ -30,7 +30,11 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     e.size = s;
     e.threads = wanted.threads;
     e.samples = call.samples;
-    if (wanted.dense) e.dense = result.calls[1].samples;
+    e.counts = call.counts;
+    if (wanted.dense) {
+        e.dense = result.calls[1].samples;
+        e.dense_counts = result.calls[1].counts;
+    }
     e.attended_pairs = call.attended_pairs;
     e.crossover = call.crossover;
     e.workspace_bytes = call.workspace_bytes;

@@ -68,17 +68,29 @@ std::string percentiles(const Samples &samples) {
            ", p95 " + number(samples.percentile(95)) + ", p99 " + number(samples.percentile(99));
 }
 
+std::string millions(int64_t count) { return number(static_cast<double>(count) / 1e6) + " M"; }
+
+std::string counts_text(const CallCounts &counts) {
+    std::string text = millions(counts.instructions) + " instructions";
+    for (const auto &[cpu, cycles] : counts.cycles)
+        text += ", " + millions(cycles) + " cycles of " + cpu;
+    return text;
+}
+
 // Lines of their own for what few entries have.
 std::string notes(const BenchEntry &e) {
     std::string text;
     if (e.crossover > 0) text += "\n  dense order below " + std::to_string(e.crossover) + " tokens";
-    if (e.decode)
+    if (e.decode) {
         text += format("\n  reads %.2f MB", static_cast<double>(e.decode->read_bytes) / 1e6) +
                 format(" at %.1f", e.gbps()) + format(" of %.1f GB/s", e.decode->peak_gbps) + ", " +
                 std::to_string(e.decode->state.kept) + " keys kept" +
                 format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6) +
                 "\n  attention of " + std::to_string(e.decode->layers) + " layers" +
                 format(": %.1f tokens/s", e.tokens_per_second());
+    }
+    if (e.counts) text += "\n  a call: " + counts_text(*e.counts);
+    if (e.dense_counts) text += "\n  dense: " + counts_text(*e.dense_counts);
     if (e.route) {
         text +=
             "\n  lac_route, " + route_name(e.route->method) + ": " + percentiles(e.route->samples);

@@ -1,18 +1,16 @@
 #include "cli/remote.h"
 
-#include <unistd.h>
-
 #include <cstring>
 #include <fstream>
 #include <sstream>
 
 #include "cli/bundle.h"
-#include "cli/cache.h"
 #include "cli/embedded.h"
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/pattern_option.h"
-#include "cli/process.h"
+#include "cli/runner.h"
+#include "cli/scratch.h"
 #include "cli/toolchain.h"
 #include "patterns/pattern.h"
 
@@ -21,111 +19,6 @@ namespace lacuna {
 namespace fs = std::filesystem;
 
 namespace {
-
-// A folder for bundle, driver and data, gone when the command ends.
-class Scratch {
-public:
-    Scratch() : path_(cache_directory() / ("remote." + std::to_string(getpid()))) {
-        fs::create_directories(path_);
-    }
-    ~Scratch() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    Scratch(const Scratch &) = delete;
-    Scratch &operator=(const Scratch &) = delete;
-    fs::path at(const char *name) const { return path_ / name; }
-
-private:
-    fs::path path_;
-};
-
-std::vector<std::string> words_of(const std::string &text) {
-    std::istringstream stream(text);
-    std::vector<std::string> words;
-    for (std::string word; stream >> word;) words.push_back(word);
-    return words;
-}
-
-// How files get to where the runner runs and back. The runner's own words decide.
-class Runner {
-public:
-    explicit Runner(const std::string &text) : words_(words_of(text)) {
-        const std::string program = fs::path(words_.at(0)).filename().string();
-        adb_ = program == "adb";
-        ssh_ = program == "ssh";
-        if (adb_ && words_.back() == "shell") words_.pop_back();
-        folder_ =
-            std::string(adb_ ? "/data/local/tmp" : "/tmp") + "/lacuna." + std::to_string(getpid());
-    }
-
-    std::string run(const Scratch &scratch) const {
-        const char *const sent[] = {"driver", "in"};
-        if (!adb_ && !ssh_) {
-            std::vector<std::string> command = words_;
-            for (const char *name : {"driver", "in", "out"})
-                command.push_back(scratch.at(name).string());
-            return checked(command);
-        }
-        on_there("mkdir -p " + folder_);
-        for (const char *name : sent) send(scratch.at(name), folder_ + "/" + name);
-        std::string output;
-        try {
-            output = on_there("chmod 755 " + folder_ + "/driver && " + folder_ + "/driver " +
-                              folder_ + "/in " + folder_ + "/out");
-            fetch(folder_ + "/out", scratch.at("out"));
-        } catch (const Failure &) {
-            run_process(there("rm -r " + folder_));
-            throw;
-        }
-        on_there("rm -r " + folder_);
-        return output;
-    }
-
-private:
-    std::vector<std::string> there(const std::string &command) const {
-        if (adb_) return adb({"shell", command});
-        std::vector<std::string> all = words_;
-        all.push_back(command);
-        return all;
-    }
-    std::string on_there(const std::string &command) const { return checked(there(command)); }
-
-    // adb has verbs for files; over ssh they go through its standard streams.
-    std::vector<std::string> adb(std::initializer_list<std::string> verb) const {
-        std::vector<std::string> all = words_;
-        all.insert(all.end(), verb);
-        return all;
-    }
-    std::vector<std::string> piped(const std::string &script, const fs::path &file,
-                                   const std::string &command) const {
-        std::vector<std::string> all{"sh", "-c", script, file.string()};
-        for (const std::string &word : there(command)) all.push_back(word);
-        return all;
-    }
-    void send(const fs::path &file, const std::string &to) const {
-        adb_ ? checked(adb({"push", file.string(), to}))
-             : checked(piped(R"(exec "$@" <"$0")", file, "cat >" + to));
-    }
-    void fetch(const std::string &from, const fs::path &file) const {
-        adb_ ? checked(adb({"pull", from, file.string()}))
-             : checked(piped(R"(exec "$@" >"$0")", file, "cat " + from));
-    }
-
-    std::string checked(const std::vector<std::string> &command) const {
-        const Finished finished = run_process(command);
-        if (finished.exit_code == 127)
-            throw bad_input("--runner: found no " + words_[0] + ": " + finished.output);
-        if (finished.exit_code != 0)
-            throw bad_input("--runner " + words_[0] + " ended with exit code " +
-                            std::to_string(finished.exit_code) + ": " + finished.output);
-        return finished.output;
-    }
-
-    std::vector<std::string> words_;
-    bool adb_ = false, ssh_ = false;
-    std::string folder_;
-};
 
 void build_driver(const Platform &platform, const std::string &triple, const RemoteProblem &p,
                   const Scratch &scratch) {
@@ -161,6 +54,24 @@ void write_problem(const RemoteProblem &p, const fs::path &path) {
     add(p.k, s.kv_rows() * s.head_dim);
     add(p.v, s.kv_rows() * s.value_dim);
     write_file(path, bytes);
+}
+
+void add_counting(Runner &runner, const Scratch &scratch) {
+    const fs::path source = scratch.at("count_plugin.c"), plugin = scratch.at("count_plugin.so");
+    write_file(source, embedded_file("cli/driver/count_plugin.c"));
+    link_plugin(source, plugin);
+    runner.use_plugin(plugin);
+}
+
+// The driver marks one call of each pattern, in their order.
+void take_counts(const Platform &platform, const std::string &output,
+                 std::vector<RemoteCall> &calls) {
+    const bool modelled = platform.halide_arch == Halide::Target::ARM && platform.bits == 64;
+    const std::vector<CallCounts> counts = counts_of(counted_calls(output), modelled);
+    if (counts.size() != calls.size())
+        throw bad_input("--runner: the plugin counted " + std::to_string(counts.size()) +
+                        " calls, expected " + std::to_string(calls.size()));
+    for (size_t i = 0; i < calls.size(); i++) calls[i].counts = counts[i];
 }
 
 // Lines of others, such as an emulator's warnings, are left alone.
@@ -210,9 +121,10 @@ void add_remote_options(CLI::App &command, Remote &remote) {
 
 RemoteResult attend_remotely(const Remote &remote, const RemoteProblem &problem) {
     if (remote.target.empty()) throw usage("--runner: expected --target as well");
-    if (words_of(remote.runner).empty())
+    if (remote.runner.find_first_not_of(' ') == std::string::npos)
         throw usage("--target " + remote.target +
                     ": expected --runner as well, such as 'qemu-aarch64 -cpu cortex-a53'");
+    Runner runner(remote.runner);
     if (const std::string types = problem.size.dtypes.name(); types != "f32")
         throw usage("--target: " + types + ": the driver takes f32 tensors alone");
     for (const lac_pattern &pattern : problem.patterns)
@@ -220,15 +132,17 @@ RemoteResult attend_remotely(const Remote &remote, const RemoteProblem &problem)
             throw usage("--target: " + canonical(pattern) +
                         " reads lists, which the driver does not take");
     const Platform &platform = platform_of(remote.target);
-    const Runner runner(remote.runner);
-    const Scratch scratch;
+    const Scratch scratch("remote");
     build_driver(platform, remote.target, problem, scratch);
     write_problem(problem, scratch.at("in"));
+    const bool counts = problem.rounds > 0 && runner.takes_plugins();
+    if (counts) add_counting(runner, scratch);
     const std::string output = runner.run(scratch);
     RemoteResult result;
     result.calls = calls_in(output);
     if (result.calls.size() != problem.patterns.size() || result.calls[0].samples.count() == 0)
         throw bad_input("--runner: the driver printed no times: " + output);
+    if (counts) take_counts(platform, output, result.calls);
     read_result(scratch.at("out"), problem.size, result);
     return result;
 }

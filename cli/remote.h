@@ -2,9 +2,11 @@
 // and what it found is brought back.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/block_cycles.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
 
@@ -35,6 +37,7 @@ struct RemoteCall {
     size_t workspace_bytes;
     double plan_microseconds;
     Samples samples;
+    std::optional<CallCounts> counts;  // of one call, by an emulator
 };
 
 struct RemoteResult {

@@ -71,6 +71,9 @@ std::vector<std::string> cross_compilers(const Platform &platform, const std::st
 std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
 std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", "llvm-ar"}); }
 
+std::string disassembler_program() { return find_program("LACUNA_MC", {"llvm-mc-19", "llvm-mc"}); }
+std::string simulator_program() { return find_program("LACUNA_MCA", {"llvm-mca-19", "llvm-mca"}); }
+
 std::vector<std::string> compile_options(const Platform &platform) {
     std::vector<std::string> options(std::begin(kCompileOptions), std::end(kCompileOptions));
     const bool windows = platform.halide_os == Halide::Target::Windows;
@@ -102,6 +105,12 @@ void link_shared(const std::vector<fs::path> &objects, const fs::path &library) 
                                      library.string()};
     for (const fs::path &o : objects) command.push_back(o.string());
     check(run_process(command), "linking " + library.filename().string());
+}
+
+void link_plugin(const fs::path &source, const fs::path &library) {
+    check(run_process({clang_program(), "-x", "c", "-std=c99", "-O2", "-shared", "-fPIC",
+                       "-fvisibility=hidden", "-o", library.string(), source.string()}),
+          "building " + library.filename().string());
 }
 
 void link_program(const Platform &platform, const std::string &triple, const fs::path &source,

@@ -84,6 +84,33 @@ TEST_F(CliRemote, BenchesPatternAndDense) {
     EXPECT_TRUE(bench["peak_gflops"].is_null());
 }
 
+// QEMU's own programs count: by a plugin that is built for them.
+TEST_F(CliRemote, BenchCountsUnderAnEmulator) {
+    if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 llvm-mca-19 >/dev/null") != 0)
+        GTEST_SKIP() << "needs aarch64-linux-gnu-gcc, qemu-aarch64 and llvm-mca-19";
+    const std::string command =
+        "bench --target aarch64-linux-gnu --runner qemu-aarch64 --pattern window:16 "
+        "--tokens 256 --heads 2 --head-dim 16 --rounds 1 --min-time 0 ";
+    const json bench = parsed(command + "--json")["benchmarks"][0];
+    const int64_t instructions = bench["instructions"], dense = bench["dense_instructions"];
+    // A pair takes 32 multiply-adds, and an instruction does four.
+    EXPECT_GT(instructions, int64_t{bench["total_pairs"]} * 32 / 4);
+    EXPECT_GT(dense, 2 * instructions);
+    for (const char *cpu : {"neoverse-n1", "cortex-a55"}) {
+        const int64_t cycles = bench["cycles"][cpu], dense_cycles = bench["dense_cycles"][cpu];
+        EXPECT_GT(cycles, instructions / 4) << cpu;
+        EXPECT_LT(cycles, instructions * 4) << cpu;
+        EXPECT_GT(dense_cycles, 2 * cycles) << cpu;
+    }
+    const std::string table = call(command + "--no-dense").out;
+    EXPECT_NE(table.find(" M cycles of neoverse-n1"), std::string::npos) << table;
+    ::setenv("LACUNA_MCA", "/nonexistent", 1);
+    const Ended without = call(command + "--no-dense");
+    ::unsetenv("LACUNA_MCA");
+    EXPECT_NE(without.err.find("no cycles: llvm-mca"), std::string::npos) << without.err;
+    EXPECT_NE(without.out.find(" M instructions\n"), std::string::npos) << without.out;
+}
+
 TEST_F(CliRemote, SaysWhatIsMissing) {
     put_script("fails", "echo no such device; exit 9\n");
     const struct {
