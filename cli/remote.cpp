@@ -20,6 +20,11 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Windows runs nothing without the ending.
+const char *driver_name(const Platform &platform) {
+    return platform.halide_os == Halide::Target::Windows ? "driver.exe" : "driver";
+}
+
 void build_driver(const Platform &platform, const std::string &triple, const RemoteProblem &p,
                   const Scratch &scratch) {
     BundleRequest request{"lac", platform, default_tiers(platform), {}};
@@ -31,7 +36,7 @@ void build_driver(const Platform &platform, const std::string &triple, const Rem
     write_bundle(request, scratch.at("bundle").string(), {[](size_t, size_t, const auto &) {}});
     write_file(scratch.at("driver.c"), embedded_file("cli/driver/driver.c"));
     link_program(platform, triple, scratch.at("driver.c"), scratch.at("bundle"),
-                 scratch.at("driver"));
+                 scratch.at(driver_name(platform)));
 }
 
 void write_problem(const RemoteProblem &p, const fs::path &path) {
@@ -137,7 +142,7 @@ RemoteResult attend_remotely(const Remote &remote, const RemoteProblem &problem)
     write_problem(problem, scratch.at("in"));
     const bool counts = problem.rounds > 0 && runner.takes_plugins();
     if (counts) add_counting(runner, scratch);
-    const std::string output = runner.run(scratch);
+    const std::string output = runner.run(scratch, driver_name(platform));
     RemoteResult result;
     result.calls = calls_in(output);
     if (result.calls.size() != problem.patterns.size() || result.calls[0].samples.count() == 0)

@@ -31,19 +31,20 @@ void Runner::use_plugin(const fs::path &library) {
     words_.insert(words_.begin() + 1, {"-plugin", library.string()});
 }
 
-std::string Runner::run(const Scratch &scratch) const {
-    const char *const sent[] = {"driver", "in"};
+std::string Runner::run(const Scratch &scratch, const std::string &program) const {
     if (!adb_ && !ssh_) {
         std::vector<std::string> command = words_;
-        for (const char *name : {"driver", "in", "out"})
+        for (const std::string &name : {program, std::string("in"), std::string("out")})
             command.push_back(scratch.at(name).string());
         return checked(command);
     }
     on_there("mkdir -p " + folder_);
-    for (const char *name : sent) send(scratch.at(name), folder_ + "/" + name);
+    const std::string there_program = folder_ + "/" + program;
+    send(scratch.at(program), there_program);
+    send(scratch.at("in"), folder_ + "/in");
     std::string output;
     try {
-        output = on_there("chmod 755 " + folder_ + "/driver && " + folder_ + "/driver " + folder_ +
+        output = on_there("chmod 755 " + there_program + " && " + there_program + " " + folder_ +
                           "/in " + folder_ + "/out");
         fetch(folder_ + "/out", scratch.at("out"));
     } catch (const Failure &) {

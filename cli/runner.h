@@ -17,9 +17,9 @@ public:
     bool takes_plugins() const;
     void use_plugin(const std::filesystem::path &library);
 
-    // Runs `driver` of the folder with the names of `in` and `out`, the first of which is there
+    // Runs a program of the folder with the names of `in` and `out`, the first of which is there
     // and the second one is wanted. Returns what it printed; throws a Failure if it fails.
-    std::string run(const Scratch &scratch) const;
+    std::string run(const Scratch &scratch, const std::string &program) const;
 
 private:
     std::vector<std::string> there(const std::string &command) const;

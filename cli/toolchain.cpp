@@ -51,7 +51,8 @@ void check(const Finished &finished, const std::string &what) {
         what + " failed (exit " + std::to_string(finished.exit_code) + "): " + finished.output);
 }
 
-// As distributions name them, and Android's NDK, which puts its API level into the name.
+// As distributions name them, with MinGW's for Windows, and Android's NDK, which puts its API level
+// into the name.
 std::vector<std::string> cross_compilers(const Platform &platform, const std::string &triple) {
     if (triple == "host") return {"cc", "gcc"};
     std::string plain = triple;
@@ -62,6 +63,8 @@ std::vector<std::string> cross_compilers(const Platform &platform, const std::st
     if (usual != plain) names.push_back(usual + "-gcc");
     for (int level = 40; platform.halide_os == Halide::Target::Android && level >= 21; level--)
         names.push_back(plain + std::to_string(level) + "-clang");
+    if (platform.halide_os == Halide::Target::Windows)
+        names.push_back(platform.arch + std::string("-w64-mingw32-gcc"));
     names.push_back(plain + "-clang");
     return names;
 }
@@ -127,7 +130,7 @@ void link_program(const Platform &platform, const std::string &triple, const fs:
                                      "-pthread"};
     // Needs nothing of the system where it runs.
     const std::string os = platform.os;
-    if (os == "linux" || os == "android") command.emplace_back("-static");
+    if (os == "linux" || os == "android" || os == "windows") command.emplace_back("-static");
     check(run_process(command), "building the driver with " + command[0]);
 }
 

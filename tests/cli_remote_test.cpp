@@ -84,6 +84,19 @@ TEST_F(CliRemote, BenchesPatternAndDense) {
     EXPECT_TRUE(bench["peak_gflops"].is_null());
 }
 
+TEST_F(CliRemote, RunsOnWindowsUnderWine) {
+    if (std::system(
+            "command -v x86_64-w64-mingw32-gcc >/dev/null && test -x /usr/lib/wine/wine64") != 0)
+        GTEST_SKIP() << "needs gcc-mingw-w64-x86-64 and wine64";
+    // A prefix of its own, whose server is gone before the folder is.
+    put_script("wine",
+               "export WINEPREFIX=$PWD/prefix WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=\n"
+               "unset DISPLAY\n"
+               "/usr/lib/wine/wine64 \"$@\"\n"
+               "code=$?; /usr/lib/wine/wineserver -k; exit $code\n");
+    expect_as_here("--target x86_64-pc-windows-gnu --runner ./wine --threads 2");
+}
+
 // QEMU's own programs count: by a plugin that is built for them.
 TEST_F(CliRemote, BenchCountsUnderAnEmulator) {
     if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 llvm-mca-19 >/dev/null") != 0)

@@ -10,6 +10,8 @@
 #include <time.h>
 #ifdef __linux__
 #include <sys/prctl.h>
+#elif defined(_WIN32)
+#include <malloc.h>
 #endif
 
 static void fail(const char *what, const char *why) {
@@ -20,8 +22,13 @@ static void check(const char *what, lac_status status) {
     if (status != LAC_OK) fail(what, lac_status_message(status));
 }
 static void *memory_of(size_t bytes) {
-    void *memory;
-    if (posix_memalign(&memory, LAC_MEMORY_ALIGNMENT, bytes ? bytes : 1)) fail("memory", "none");
+    void *memory = NULL;
+#ifdef _WIN32
+    memory = _aligned_malloc(bytes ? bytes : 1, LAC_MEMORY_ALIGNMENT);
+#else
+    if (posix_memalign(&memory, LAC_MEMORY_ALIGNMENT, bytes ? bytes : 1)) memory = NULL;
+#endif
+    if (!memory) fail("memory", "none");
     return memory;
 }
 static double milliseconds(clockid_t clock) {
