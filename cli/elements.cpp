@@ -120,6 +120,16 @@ Stored stored_rows(const std::vector<float> &numbers, lac_type type, size_t feat
     return elements;
 }
 
+std::vector<float> fixed8_numbers(const Stored &out, const float *scales, size_t elements) {
+    std::vector<float> all(out.size() / sizeof(int16_t));
+    for (size_t i = 0; i < all.size(); i++) {
+        int16_t units = 0;
+        std::memcpy(&units, &out[sizeof units * i], sizeof units);
+        all[i] = static_cast<float>(units) * (scales[i / elements] / 128);
+    }
+    return all;
+}
+
 std::vector<float> as_queried(std::vector<float> rows, size_t features, double scale) {
     const auto by = static_cast<float>(static_cast<float>(scale) * 1.4426950408889634);
     for (size_t i = 0; i < rows.size(); i += features) {

@@ -40,6 +40,12 @@ fs::path bundle_library(const BundleRequest &request) {
         compile_functions(request.platform, unique_functions(functions), [](const auto &) {});
     for (const auto &[symbol, object] : compiled) objects.push_back(object);
     objects.push_back(table_object(request, functions));
+    // The runtime packs its rows, by functions that the table names and this process keeps.
+    for (const KernelSpec &k : request.kernels)
+        if (k.dtypes.fixed8()) {
+            objects.push_back(runtime_objects(request.platform).at("lacuna_fixed8"));
+            break;
+        }
     const fs::path fresh = library.string() + "." + std::to_string(getpid());
     link_shared(objects, fresh);
     fs::rename(fresh, library);
@@ -47,9 +53,6 @@ fs::path bundle_library(const BundleRequest &request) {
 }
 
 const lac_bundle *host_bundle(const std::vector<KernelSpec> &kernels) {
-    for (const KernelSpec &k : kernels)
-        if (k.dtypes.fixed8())
-            throw usage("--dtype: fixed8 is for generate alone, expected f32, f16 or bf16");
     return load_bundle(request_for(kernels));
 }
 

@@ -90,6 +90,19 @@ Array unwritten(std::vector<int64_t> shape, int64_t elements) {
     return {std::move(shape), std::vector<float>(static_cast<size_t>(elements), kNaN)};
 }
 
+Stored unwritten_elements(const std::vector<float> &numbers, lac_type type) {
+    return type == LAC_I16 ? Stored(numbers.size() * sizeof(int16_t)) : stored(numbers, type);
+}
+
+void refuse_beyond_fixed8(const Options &options, const lac_pattern &pattern) {
+    if (!options.via.empty()) throw usage("--via " + options.via + ": not with --dtype fixed8");
+    if (options.softcap != 0)
+        throw usage("--softcap " + shortest(options.softcap) + ": not with --dtype fixed8");
+    if (lists_single_keys(pattern))
+        throw usage("--dtype fixed8: " + canonical(pattern) +
+                    " lists single keys, expected mask:blocks or a pattern without lists");
+}
+
 // A cache starts empty, and sees every token.
 void refuse_cache(const Options &options, const lac_pattern &pattern, const ProblemSize &size) {
     if (options.via != "cache") throw usage("--via " + options.via + ": expected cache");
@@ -149,10 +162,10 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
-    Stored q = stored(tensors.q.data, types.q),
-           k = stored_rows(tensors.k.data, types.k, static_cast<size_t>(size.head_dim)),
-           v = stored_rows(tensors.v.data, types.v, static_cast<size_t>(size.value_dim)),
-           out = stored(outcome.out.data, types.q);
+    Stored q = stored_rows(tensors.q.data, types.q, static_cast<size_t>(size.head_dim)),
+           k = stored_rows(tensors.k.data, types.k, size.key_row(size.head_dim)),
+           v = stored_rows(tensors.v.data, types.v, size.key_row(size.value_dim)),
+           out = unwritten_elements(outcome.out.data, types.out());
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
         replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);
@@ -161,7 +174,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     outcome.milliseconds = elapsed.count();
-    outcome.out.data = numbers(out, types.q);
+    outcome.out.data = size.out_numbers(out, v);
     return outcome;
 }
 
@@ -231,6 +244,7 @@ void run(const Options &options) {
     if (options.log_sum_exp == options.out)
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
     const Dtypes dtypes = usage_dtypes(options.dtype, options.kv_dtype);
+    if (dtypes.fixed8()) refuse_beyond_fixed8(options, pattern);
     Tensors tensors = read_tensors(options.q, options.k, options.v, dtypes);
     place_queries(options, tensors.size);
     if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
@@ -246,7 +260,7 @@ void run(const Options &options) {
     }
     // The output comes last: where it is, all of it is.
     if (!options.log_sum_exp.empty()) write_npy(options.log_sum_exp, outcome.log_sum_exp);
-    write_npy(options.out, outcome.out, dtypes.q);
+    write_npy(options.out, outcome.out, dtypes.fixed8() ? LAC_F32 : dtypes.q);
     options.json ? print_json(options, pattern, tensors.size, outcome)
                  : print_line(options, tensors.size, outcome);
     if (outcome.agreement && !outcome.agreement->holds())

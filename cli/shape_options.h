@@ -43,6 +43,8 @@ inline ProblemSize size_of(const ShapeOptions &o, int heads, int kv_heads, int q
     if (heads % kv_heads)
         throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
                     std::to_string(heads) + " of --heads");
+    const Dtypes dtypes = usage_dtypes(o.dtype, o.kv_dtype);
+    refuse_fixed8(dtypes);
     return {o.batch,
             heads,
             kv_heads,
@@ -51,7 +53,7 @@ inline ProblemSize size_of(const ShapeOptions &o, int heads, int kv_heads, int q
             head_dim,
             o.value_dim > 0 ? o.value_dim : head_dim,
             tokens - queries,
-            usage_dtypes(o.dtype, o.kv_dtype)};
+            dtypes};
 }
 
 }  // namespace lacuna
