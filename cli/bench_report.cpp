@@ -102,8 +102,8 @@ Json problem_json(const BenchEntry &e) {
             {"kv_heads", s.kv_heads},
             {"head_dim", s.head_dim},
             {"value_dim", s.value_dim},
-            {"dtype", dtype_name(s.dtypes.q)},
-            {"kv_dtype", s.dtypes.kv_name()},
+            {"dtype", s.dtypes.fixed8() ? s.dtypes.name() : dtype_name(s.dtypes.q)},
+            {"kv_dtype", s.dtypes.fixed8() ? s.dtypes.name() : s.dtypes.kv_name()},
             {"kernel", e.kernel},
             {"tier", e.tier}};
 }
@@ -163,7 +163,7 @@ Json overshoot_json(const BenchOvershoot &overshoot, const ProblemSize &size) {
 
 // "dense_instructions" and so on.
 Json counts_json(const std::string &prefix, const CallCounts &counts) {
-    Json json = {{prefix + "instructions", counts.instructions}};
+    Json json = {{prefix + counts.unit, counts.executed}};
     for (const auto &[cpu, cycles] : counts.cycles) json[prefix + "cycles"][cpu] = cycles;
     return json;
 }

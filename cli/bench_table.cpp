@@ -1,5 +1,6 @@
 // What a benchmark found, as text.
 #include <algorithm>
+#include <cmath>
 
 #include "cli/bench_report.h"
 #include "cli/format.h"
@@ -14,8 +15,13 @@ struct Column {
     std::string (*text)(const BenchEntry &);
 };
 
+// NaN is what nothing measured.
+std::string known(const char *form, double value) {
+    return std::isnan(value) ? "-" : format(form, value);
+}
 // Four digits, whatever the size.
 std::string number(double value) {
+    if (std::isnan(value)) return "-";
     if (value < 10) return format("%.3f", value);
     return format(value < 100 ? "%.2f" : "%.1f", value);
 }
@@ -37,7 +43,7 @@ const Column kColumns[] = {
     {"p50", 8, [](const BenchEntry &e) { return time(e, 50); }},
     {"p95", 8, [](const BenchEntry &e) { return time(e, 95); }},
     {"p99", 8, [](const BenchEntry &e) { return time(e, 99); }},
-    {"GFLOP/s", 8, [](const BenchEntry &e) { return format("%.1f", e.gflops()); }},
+    {"GFLOP/s", 8, [](const BenchEntry &e) { return known("%.1f", e.gflops()); }},
     {"peak", 8,
      [](const BenchEntry &e) { return e.peak_gflops > 0 ? format("%.1f", e.peak_gflops) : "-"; }},
     {"ratio", 6,
@@ -45,7 +51,7 @@ const Column kColumns[] = {
     {"dense ms", 9,
      [](const BenchEntry &e) { return e.dense ? number(e.dense->percentile(0)) : "-"; }},
     {"speed-up", 8,
-     [](const BenchEntry &e) { return e.dense ? format("%.2fx", e.speedup()) : "-"; }},
+     [](const BenchEntry &e) { return e.dense ? known("%.2fx", e.speedup()) : "-"; }},
     {"workspace", 9,
      [](const BenchEntry &e) {
          return format("%.1f MB", static_cast<double>(e.workspace_bytes) / 1e6);
@@ -71,7 +77,7 @@ std::string percentiles(const Samples &samples) {
 std::string millions(int64_t count) { return number(static_cast<double>(count) / 1e6) + " M"; }
 
 std::string counts_text(const CallCounts &counts) {
-    std::string text = millions(counts.instructions) + " instructions";
+    std::string text = millions(counts.executed) + " " + counts.unit;
     for (const auto &[cpu, cycles] : counts.cycles)
         text += ", " + millions(cycles) + " cycles of " + cpu;
     return text;

@@ -183,9 +183,10 @@ std::vector<int64_t> cycles_of(const std::vector<CountedCall> &calls, const std:
     return cycles;
 }
 
-std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, bool modelled) {
+std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, const char *unit,
+                                  bool modelled) {
     std::vector<CallCounts> counts;
-    for (const CountedCall &call : calls) counts.push_back({call.instructions, {}});
+    for (const CountedCall &call : calls) counts.push_back({unit, call.instructions, {}});
     if (!modelled) return counts;
     try {
         for (const char *cpu : kModelledCpus) {

@@ -34,10 +34,12 @@ constexpr const char *kModelledCpus[] = {"neoverse-n1", "cortex-a55"};
 std::vector<int64_t> cycles_of(const std::vector<CountedCall> &calls, const std::string &cpu);
 
 struct CallCounts {
-    int64_t instructions;
+    const char *unit;  // "instructions", or of Hexagon "packets" of them
+    int64_t executed;
     std::vector<std::pair<std::string, int64_t>> cycles;  // by CPU; none where none is modelled
 };
-// Without llvm-mca there are no cycles, which a line on stderr says.
-std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, bool modelled);
+// `unit` is one of them. Without llvm-mca there are no cycles, which a line on stderr says.
+std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, const char *unit,
+                                  bool modelled);
 
 }  // namespace lacuna

@@ -23,10 +23,4 @@ inline Dtypes usage_dtypes(const std::string &dtype, const std::string &kv_dtype
     }
 }
 
-// Its numbers are the caller's to scale: what makes numbers of its own has none for it.
-inline void refuse_fixed8(const Dtypes &dtypes) {
-    if (dtypes.fixed8())
-        throw usage("--dtype: fixed8 is for generate and run, expected f32, f16 or bf16");
-}
-
 }  // namespace lacuna

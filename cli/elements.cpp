@@ -125,7 +125,7 @@ std::vector<float> fixed8_numbers(const Stored &out, const float *scales, size_t
     for (size_t i = 0; i < all.size(); i++) {
         int16_t units = 0;
         std::memcpy(&units, &out[sizeof units * i], sizeof units);
-        all[i] = static_cast<float>(units) * (scales[i / elements] / 128);
+        all[i] = static_cast<float>(units) * (scales[i / elements] / 128.0f);
     }
     return all;
 }
@@ -149,7 +149,8 @@ std::vector<float> as_stored_rows(const std::vector<float> &x, lac_type type, si
     std::vector<float> all(x.size());
     for (size_t i = 0; i < x.size(); i += features) {
         const IntegerRow row = quantised(&x[i], features);
-        for (size_t d = 0; d < features; d++) all[i + d] = row.scale * row.units[d];
+        for (size_t d = 0; d < features; d++)
+            all[i + d] = row.scale * static_cast<float>(row.units[d]);
     }
     return all;
 }

@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/cache.h"
 #include "cli/errors.h"
 #include "cli/toolchain.h"
@@ -41,11 +43,9 @@ fs::path bundle_library(const BundleRequest &request) {
     for (const auto &[symbol, object] : compiled) objects.push_back(object);
     objects.push_back(table_object(request, functions));
     // The runtime packs its rows, by functions that the table names and this process keeps.
-    for (const KernelSpec &k : request.kernels)
-        if (k.dtypes.fixed8()) {
-            objects.push_back(runtime_objects(request.platform).at("lacuna_fixed8"));
-            break;
-        }
+    const auto fixed8 = [](const KernelSpec &k) { return k.dtypes.fixed8(); };
+    if (std::any_of(request.kernels.begin(), request.kernels.end(), fixed8))
+        objects.push_back(runtime_objects(request.platform).at("lacuna_fixed8"));
     const fs::path fresh = library.string() + "." + std::to_string(getpid());
     link_shared(objects, fresh);
     fs::rename(fresh, library);

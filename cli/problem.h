@@ -26,7 +26,7 @@ struct ProblemSize {
         return static_cast<size_t>(features) * (dtypes.fixed8() ? k_tokens : 1);
     }
     // Q, and K or V, as stored_rows() has them.
-    lac_tensor query_tensor(void *rows) const;
+    lac_tensor query_tensor(void *elements) const;
     lac_tensor key_tensor(lac_type type, void *rows, int32_t features) const;
     // Outputs as numbers; v as key_tensor() takes it.
     std::vector<float> out_numbers(const Stored &out, const Stored &v) const;

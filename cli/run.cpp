@@ -39,8 +39,9 @@ struct Options {
 struct Outcome {
     Array out, log_sum_exp;
     std::string kernel, tier;
-    int64_t kept_pairs;  // over all heads
-    double milliseconds;
+    int64_t kept_pairs;   // over all heads
+    double milliseconds;  // NaN where there is no clock
+    std::optional<CallCounts> counts;
     std::optional<Agreement> agreement;
 };
 
@@ -126,16 +127,17 @@ Outcome attend_there(const Options &options, const lac_pattern &pattern, const T
                          settings,
                          0,
                          0,
-                         tensors.q.data.data(),
-                         tensors.k.data.data(),
-                         tensors.v.data.data()});
+                         tensors.stored_q(),
+                         tensors.stored_k(),
+                         tensors.stored_v()});
     const RemoteCall &call = result.calls[0];
-    return {{tensors.row_shape(size.value_dim), std::move(result.out)},
+    return {{tensors.row_shape(size.value_dim), size.out_numbers(result.out, tensors.stored_v())},
             {tensors.row_shape(0), std::move(result.log_sum_exp)},
             call.kernel,
             call.tier,
             call.attended_pairs,
             call.samples.percentile(0),
+            call.counts,
             std::nullopt};
 }
 
@@ -150,6 +152,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
                     problem.tier(),
                     problem.attended_pairs(),
                     0,
+                    std::nullopt,
                     std::nullopt};
     lac_args args = settings;
     if (options.check || !options.log_sum_exp.empty())
@@ -162,9 +165,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
-    Stored q = stored_rows(tensors.q.data, types.q, static_cast<size_t>(size.head_dim)),
-           k = stored_rows(tensors.k.data, types.k, size.key_row(size.head_dim)),
-           v = stored_rows(tensors.v.data, types.v, size.key_row(size.value_dim)),
+    Stored q = tensors.stored_q(), k = tensors.stored_k(), v = tensors.stored_v(),
            out = unwritten_elements(outcome.out.data, types.out());
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
@@ -188,8 +189,11 @@ std::string target_of(const Options &o) { return o.remote ? o.remote.target : "h
 
 void print_line(const Options &options, const ProblemSize &size, const Outcome &o) {
     std::cout << options.out << ": shape " << shape_text(o.out.shape) << ", " << o.tier << ", "
-              << pairs_of_head(o, size) << " kept pairs a head, " << shortest(o.milliseconds)
-              << " ms";
+              << pairs_of_head(o, size) << " kept pairs a head, ";
+    if (o.counts)
+        std::cout << o.counts->executed << ' ' << o.counts->unit;
+    else
+        std::cout << shortest(o.milliseconds) << " ms";
     if (o.agreement)
         std::cout << ", NMSE " << shortest(o.agreement->nmse) << " (at most "
                   << shortest(o.agreement->tolerance) << "), largest error "
@@ -217,6 +221,7 @@ void print_json(const Options &options, const lac_pattern &pattern, const Proble
                                    {"kept_pairs", pairs_of_head(o, size)},
                                    {"total_pairs", o.kept_pairs},
                                    {"ms", o.milliseconds}};
+    if (o.counts) json[o.counts->unit] = o.counts->executed;
     if (!options.log_sum_exp.empty()) json["log_sum_exp"] = options.log_sum_exp;
     if (o.agreement) {
         json["nmse"] = o.agreement->nmse;

@@ -20,11 +20,12 @@ struct Tensor {
 };
 
 void refuse_non_finite(const std::string &path, const std::vector<float> &numbers) {
-    for (size_t i = 0; i < numbers.size(); i++)
-        if (!std::isfinite(numbers[i]))
-            throw bad_input(path + ": element " + std::to_string(i) + " is " +
-                            std::to_string(numbers[i]) +
-                            ", expected finite numbers: fixed8 has no other");
+    for (size_t i = 0; i < numbers.size(); i++) {
+        if (std::isfinite(numbers[i])) continue;
+        throw bad_input(path + ": element " + std::to_string(i) + " is " +
+                        std::to_string(numbers[i]) +
+                        ", expected finite numbers: fixed8 has no other");
+    }
 }
 
 // `shared`: the keys of a head have one scale.
@@ -90,6 +91,16 @@ void check_values(const Tensor &k, const Tensor &v) {
 }
 
 }  // namespace
+
+Stored Tensors::stored_q() const {
+    return stored_rows(q.data, size.dtypes.q, static_cast<size_t>(size.head_dim));
+}
+Stored Tensors::stored_k() const {
+    return stored_rows(k.data, size.dtypes.k, size.key_row(size.head_dim));
+}
+Stored Tensors::stored_v() const {
+    return stored_rows(v.data, size.dtypes.v, size.key_row(size.value_dim));
+}
 
 std::vector<int64_t> Tensors::row_shape(int64_t features) const {
     std::vector<int64_t> shape(q.shape.begin(), q.shape.end() - 1);

@@ -69,8 +69,33 @@ std::vector<std::string> cross_compilers(const Platform &platform, const std::st
     return names;
 }
 
+void link_bare_program(const Platform &platform, const fs::path &sources, const fs::path &bundle,
+                       const fs::path &program) {
+    std::vector<std::string> link{linker_program(), "-static", "--gc-sections", "-o",
+                                  program.string()};
+    for (const char *name :
+         {"hexagon_start.S", "driver.c", "hexagon_system.c", "hexagon_libc.cpp"}) {
+        const fs::path source = sources / name;
+        const std::string object = source.string() + ".o", ending = source.extension().string();
+        std::vector<std::string> command{clang_program(),
+                                         std::string("--target=") + platform.clang_triple, "-mv66"};
+        if (ending != ".S")
+            for (const char *option : {"-O2", "-ffreestanding", "-fno-builtin", "-fno-exceptions",
+                                       "-ffunction-sections"})
+                command.emplace_back(option);
+        if (ending == ".c") command.insert(command.end(), {"-x", "c", "-std=c99"});
+        command.insert(command.end(),
+                       {"-I" + (bundle / "include").string(), "-c", source.string(), "-o", object});
+        check(run_process(command), "compiling the driver's " + source.filename().string());
+        link.push_back(object);
+    }
+    link.push_back((bundle / "lib" / "liblac.a").string());
+    check(run_process(link), "linking the driver with " + link[0]);
+}
+
 }  // namespace
 
+std::string linker_program() { return find_program("LACUNA_LLD", {"ld.lld-19", "ld.lld"}); }
 std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
 std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", "llvm-ar"}); }
 
@@ -116,13 +141,23 @@ void link_plugin(const fs::path &source, const fs::path &library) {
           "building " + library.filename().string());
 }
 
-void link_program(const Platform &platform, const std::string &triple, const fs::path &source,
+bool bare(const Platform &platform) {
+    return platform.halide_arch == Halide::Target::Hexagon &&
+           platform.halide_os == Halide::Target::NoOS;
+}
+
+void link_program(const Platform &platform, const std::string &triple, const fs::path &sources,
                   const fs::path &bundle, const fs::path &program) {
+    if (bare(platform)) {
+        link_bare_program(platform, sources, bundle, program);
+        return;
+    }
     std::vector<std::string> command{find_program("LACUNA_CC", cross_compilers(platform, triple)),
                                      "-std=c99",
                                      "-O2",
                                      "-I" + (bundle / "include").string(),
-                                     source.string(),
+                                     (sources / "driver.c").string(),
+                                     (sources / "hosted.c").string(),
                                      "-o",
                                      program.string(),
                                      "-L" + (bundle / "lib").string(),

@@ -1,6 +1,7 @@
-// Windows grows a stack page by page: a function whose frame is larger asks __chkstk to touch all of
-// it, which takes the bytes in rax and keeps every register. MSVC's libraries have it, MinGW's under
-// another name. In a member and a section of its own: a program takes one, wherever it finds it.
+// Windows grows a stack page by page: a function whose frame is larger asks __chkstk to touch all
+// of it, which takes the bytes in rax and keeps every register. MSVC's libraries have it, MinGW's
+// under another name. In a member and a section of its own: a program takes one, wherever it finds
+// it.
 #if defined(_WIN32) && defined(__x86_64__)
 __asm__(
     ".section .text$chkstk, \"xr\", discard, __chkstk\n"

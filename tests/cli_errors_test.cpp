@@ -49,7 +49,7 @@ const Wrong kWrong[] = {
     {"BenchFixed8",
      "bench --pattern dense --dtype fixed8",
      kUsage,
-     {"--dtype", "fixed8", "generate and run"}},
+     {"--dtype", "fixed8", "generate, run"}},
     {"Fixed8Softcap",
      RUN GOOD "--dtype fixed8 --softcap 3",
      kUsage,

@@ -97,6 +97,37 @@ TEST_F(CliRemote, RunsOnWindowsUnderWine) {
     expect_as_here("--target x86_64-pc-windows-gnu --runner ./wine --threads 2");
 }
 
+// fixed8 has the same bits on every target. A bare machine has no clock, and counts packets.
+TEST_F(CliRemote, RunsFixed8OnHexagonAndArm) {
+    if (std::system("command -v qemu-hexagon clang++-19 ld.lld-19 aarch64-linux-gnu-gcc "
+                    "qemu-aarch64 >/dev/null") != 0)
+        GTEST_SKIP() << "needs qemu-hexagon, clang-19, lld-19, aarch64-linux-gnu-gcc, qemu-aarch64";
+    const std::string run = "run --json" + std::string(kTensors);
+    const std::string hexagon =
+        " --target hexagon-unknown-none-elf --dtype fixed8 --runner qemu-hexagon ";
+    parsed(run + " --dtype fixed8 -o here.npy --log-sum-exp here.lse.npy");
+    const json there = parsed(run + hexagon + "-o there.npy --log-sum-exp there.lse.npy --check");
+    EXPECT_EQ(there["tier"], "hvx66");
+    EXPECT_EQ(there["agrees"], true) << there;
+    EXPECT_TRUE(there["ms"].is_null());
+    EXPECT_GT(there["packets"], 1000);
+    EXPECT_EQ(read_text("there.npy"), read_text("here.npy"));
+    EXPECT_EQ(read_text("there.lse.npy"), read_text("here.lse.npy"));
+    parsed(run + " --dtype fixed8 --target aarch64-linux-gnu --runner qemu-aarch64 -o arm.npy");
+    EXPECT_EQ(read_text("arm.npy"), read_text("here.npy"));
+
+    const json bench =
+        parsed("bench --pattern window:16 --tokens 256 --heads 1 --head-dim 16 --json" +
+               hexagon)["benchmarks"][0];
+    EXPECT_EQ(bench["dtype"], "fixed8");
+    EXPECT_TRUE(bench["min_ms"].is_null());
+    EXPECT_GT(bench["dense_packets"], bench["packets"]);
+    const Ended threads = call(run + hexagon + "-o two.npy --threads 2");
+    EXPECT_EQ(threads.code, 2);
+    EXPECT_NE(threads.err.find("--threads 2: expected 1 with --target hexagon"), std::string::npos)
+        << threads.err;
+}
+
 // QEMU's own programs count: by a plugin that is built for them.
 TEST_F(CliRemote, BenchCountsUnderAnEmulator) {
     if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 llvm-mca-19 >/dev/null") != 0)
