@@ -135,6 +135,7 @@ void bench(CLI::App &command, Options &o) {
         compare_files(o.compare[0], o.compare[1], o.json);
         return;
     }
+    o.shape.fixed8 = static_cast<bool>(o.remote);
     const auto chosen = find_workloads(o.workloads);
     std::vector<BenchEntry> entries;
     const Options given = o;

@@ -6,9 +6,12 @@ namespace lacuna {
 BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     const ProblemSize &s = wanted.size;
     std::mt19937 generator(1);
-    const std::vector<float> q = normal_floats(s.rows(), s.head_dim, generator),
-                             k = normal_floats(s.kv_rows(), s.head_dim, generator),
-                             v = normal_floats(s.kv_rows(), s.value_dim, generator);
+    const auto made = [&](int64_t rows, int32_t features, lac_type type, size_t row) {
+        return stored_rows(normal_floats(rows, features, generator), type, row);
+    };
+    Stored q = made(s.rows(), s.head_dim, s.dtypes.q, static_cast<size_t>(s.head_dim)),
+           k = made(s.kv_rows(), s.head_dim, s.dtypes.k, s.key_row(s.head_dim)),
+           v = made(s.kv_rows(), s.value_dim, s.dtypes.v, s.key_row(s.value_dim));
     std::vector<lac_pattern> patterns{wanted.pattern};
     if (wanted.dense)
         patterns.push_back(lac::pattern(wanted.pattern.bidi ? "bidi/dense" : "dense"));
@@ -19,9 +22,9 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
                                                          {},
                                                          wanted.rounds,
                                                          wanted.min_seconds,
-                                                         q.data(),
-                                                         k.data(),
-                                                         v.data()});
+                                                         std::move(q),
+                                                         std::move(k),
+                                                         std::move(v)});
     const RemoteCall &call = result.calls[0];
     BenchEntry e{};
     e.pattern = canonical(wanted.pattern);
@@ -30,7 +33,11 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     e.size = s;
     e.threads = wanted.threads;
     e.samples = call.samples;
-    if (wanted.dense) e.dense = result.calls[1].samples;
+    e.counts = call.counts;
+    if (wanted.dense) {
+        e.dense = result.calls[1].samples;
+        e.dense_counts = result.calls[1].counts;
+    }
     e.attended_pairs = call.attended_pairs;
     e.crossover = call.crossover;
     e.workspace_bytes = call.workspace_bytes;

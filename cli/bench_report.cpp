@@ -102,8 +102,8 @@ Json problem_json(const BenchEntry &e) {
             {"kv_heads", s.kv_heads},
             {"head_dim", s.head_dim},
             {"value_dim", s.value_dim},
-            {"dtype", dtype_name(s.dtypes.q)},
-            {"kv_dtype", s.dtypes.kv_name()},
+            {"dtype", s.dtypes.fixed8() ? s.dtypes.name() : dtype_name(s.dtypes.q)},
+            {"kv_dtype", s.dtypes.fixed8() ? s.dtypes.name() : s.dtypes.kv_name()},
             {"kernel", e.kernel},
             {"tier", e.tier}};
 }
@@ -140,6 +140,7 @@ Json route_json(const BenchRoute &route) {
 }
 
 Json decode_json(const BenchEntry &e) {
+    if (!e.decode) return {};
     const BenchDecode &d = *e.decode;
     return {{"layers", d.layers},
             {"tokens_per_second", e.tokens_per_second()},
@@ -157,6 +158,13 @@ Json overshoot_json(const BenchOvershoot &overshoot, const ProblemSize &size) {
     json.update(times_json("uncapped_", overshoot.uncapped));
     json["uncapped_pairs"] = overshoot.uncapped_pairs / size.units();
     json["select_us"] = 1e3 * overshoot.select.percentile(0);
+    return json;
+}
+
+// "dense_instructions" and so on.
+Json counts_json(const std::string &prefix, const CallCounts &counts) {
+    Json json = {{prefix + counts.unit, counts.executed}};
+    for (const auto &[cpu, cycles] : counts.cycles) json[prefix + "cycles"][cpu] = cycles;
     return json;
 }
 
@@ -179,6 +187,8 @@ Json entry_json(const BenchEntry &e) {
     if (e.crossover > 0) json["crossover"] = e.crossover;
     if (e.route) json.update(route_json(*e.route));
     if (e.decode) json.update(decode_json(e));
+    if (e.counts) json.update(counts_json("", *e.counts));
+    if (e.dense_counts) json.update(counts_json("dense_", *e.dense_counts));
     if (e.overshoot) json.update(overshoot_json(*e.overshoot, e.size));
     return json;
 }
@@ -195,6 +205,7 @@ double BenchEntry::gflops() const {
 }
 
 double BenchEntry::tokens_per_second() const {
+    if (!decode) return 0;
     const double tokens = static_cast<double>(size.batch) * size.q_tokens;
     return 1e3 * tokens / (samples.percentile(0) * decode->layers);
 }

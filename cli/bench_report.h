@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/bench_lists.h"
+#include "cli/block_cycles.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
 #include "runtime/include/lacuna/cache.h"
@@ -52,8 +53,9 @@ struct BenchEntry {
     double peak_gflops;      // 0: unknown
     size_t workspace_bytes;
     double plan_microseconds;
-    std::optional<BenchLists> lists;    // none: the pattern reads none
-    std::optional<BenchDecode> decode;  // none: prefill
+    std::optional<BenchLists> lists;                 // none: the pattern reads none
+    std::optional<BenchDecode> decode;               // none: prefill
+    std::optional<CallCounts> counts, dense_counts;  // by an emulator that counts
 
     double gflops() const;
     double gbps() const;               // of decode

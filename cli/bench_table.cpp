@@ -1,5 +1,6 @@
 // What a benchmark found, as text.
 #include <algorithm>
+#include <cmath>
 
 #include "cli/bench_report.h"
 #include "cli/format.h"
@@ -14,8 +15,13 @@ struct Column {
     std::string (*text)(const BenchEntry &);
 };
 
+// NaN is what nothing measured.
+std::string known(const char *form, double value) {
+    return std::isnan(value) ? "-" : format(form, value);
+}
 // Four digits, whatever the size.
 std::string number(double value) {
+    if (std::isnan(value)) return "-";
     if (value < 10) return format("%.3f", value);
     return format(value < 100 ? "%.2f" : "%.1f", value);
 }
@@ -37,7 +43,7 @@ const Column kColumns[] = {
     {"p50", 8, [](const BenchEntry &e) { return time(e, 50); }},
     {"p95", 8, [](const BenchEntry &e) { return time(e, 95); }},
     {"p99", 8, [](const BenchEntry &e) { return time(e, 99); }},
-    {"GFLOP/s", 8, [](const BenchEntry &e) { return format("%.1f", e.gflops()); }},
+    {"GFLOP/s", 8, [](const BenchEntry &e) { return known("%.1f", e.gflops()); }},
     {"peak", 8,
      [](const BenchEntry &e) { return e.peak_gflops > 0 ? format("%.1f", e.peak_gflops) : "-"; }},
     {"ratio", 6,
@@ -45,7 +51,7 @@ const Column kColumns[] = {
     {"dense ms", 9,
      [](const BenchEntry &e) { return e.dense ? number(e.dense->percentile(0)) : "-"; }},
     {"speed-up", 8,
-     [](const BenchEntry &e) { return e.dense ? format("%.2fx", e.speedup()) : "-"; }},
+     [](const BenchEntry &e) { return e.dense ? known("%.2fx", e.speedup()) : "-"; }},
     {"workspace", 9,
      [](const BenchEntry &e) {
          return format("%.1f MB", static_cast<double>(e.workspace_bytes) / 1e6);
@@ -68,17 +74,29 @@ std::string percentiles(const Samples &samples) {
            ", p95 " + number(samples.percentile(95)) + ", p99 " + number(samples.percentile(99));
 }
 
+std::string millions(int64_t count) { return number(static_cast<double>(count) / 1e6) + " M"; }
+
+std::string counts_text(const CallCounts &counts) {
+    std::string text = millions(counts.executed) + " " + counts.unit;
+    for (const auto &[cpu, cycles] : counts.cycles)
+        text += ", " + millions(cycles) + " cycles of " + cpu;
+    return text;
+}
+
 // Lines of their own for what few entries have.
 std::string notes(const BenchEntry &e) {
     std::string text;
     if (e.crossover > 0) text += "\n  dense order below " + std::to_string(e.crossover) + " tokens";
-    if (e.decode)
+    if (e.decode) {
         text += format("\n  reads %.2f MB", static_cast<double>(e.decode->read_bytes) / 1e6) +
                 format(" at %.1f", e.gbps()) + format(" of %.1f GB/s", e.decode->peak_gbps) + ", " +
                 std::to_string(e.decode->state.kept) + " keys kept" +
                 format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6) +
                 "\n  attention of " + std::to_string(e.decode->layers) + " layers" +
                 format(": %.1f tokens/s", e.tokens_per_second());
+    }
+    if (e.counts) text += "\n  a call: " + counts_text(*e.counts);
+    if (e.dense_counts) text += "\n  dense: " + counts_text(*e.dense_counts);
     if (e.route) {
         text +=
             "\n  lac_route, " + route_name(e.route->method) + ": " + percentiles(e.route->samples);

@@ -15,6 +15,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
+// Of weights of 8 bits in steps of 1/32 octave (docs/types.md).
+constexpr double kFixed8Tolerance = 1e-3, kFixed8LogSumExpTolerance = 0.1;
+
 struct HeadAgreement {
     double nmse, tolerance, max_abs_error, log_sum_exp_error, log_sum_exp_tolerance;
     double excess() const {
@@ -86,14 +89,20 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
         const float *const first = &tensors.q.data[unit * head_rows];
         std::vector<float> q(first, first + head_rows);
         // Keys that are listed one by one meet Q as it is, those in panels Q as integers.
-        const bool integers = s.dtypes.k == LAC_I8, mixed = integers && lists_single_keys(pattern);
+        const bool fixed8 = s.dtypes.fixed8();
+        const bool integers = s.dtypes.k == LAC_I8 && !fixed8,
+                   mixed = integers && lists_single_keys(pattern);
         if (integers && !mixed) q = as_queried(q, static_cast<size_t>(s.head_dim), scale);
         const OracleOutput reference =
             oracle(input, q.data(), &tensors.k.data[kv * s.k_tokens * s.head_dim],
                    &tensors.v.data[kv * s.k_tokens * s.value_dim]);
-        HeadAgreement a = compare(reference, s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
-                                  &log_sum_exp[unit * s.q_tokens]);
-        if (mixed) {
+        HeadAgreement a =
+            compare(reference, fixed8 ? LAC_F32 : s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
+                    &log_sum_exp[unit * s.q_tokens]);
+        if (fixed8) {
+            a.tolerance = kFixed8Tolerance;
+            a.log_sum_exp_tolerance = kFixed8LogSumExpTolerance;
+        } else if (mixed) {
             const double rounding = query_rounding_error(reference.largest_score);
             a.tolerance += rounding * rounding;
             a.log_sum_exp_tolerance += rounding;

@@ -13,6 +13,7 @@ struct Dtypes {
 
     // Integers throughout.
     bool fixed8() const { return q == LAC_I8; }
+    lac_type out() const { return fixed8() ? LAC_I16 : q; }
     // As kernels are named: Q's type, then K's and V's where they are not Q's. "f32", "bf16",
     // "f32_kvf16", "f32_kf16", "f32_vbf16", "f32_kf16_vbf16"
     std::string name() const;

@@ -120,6 +120,16 @@ Stored stored_rows(const std::vector<float> &numbers, lac_type type, size_t feat
     return elements;
 }
 
+std::vector<float> fixed8_numbers(const Stored &out, const float *scales, size_t elements) {
+    std::vector<float> all(out.size() / sizeof(int16_t));
+    for (size_t i = 0; i < all.size(); i++) {
+        int16_t units = 0;
+        std::memcpy(&units, &out[sizeof units * i], sizeof units);
+        all[i] = static_cast<float>(units) * (scales[i / elements] / 128.0f);
+    }
+    return all;
+}
+
 std::vector<float> as_queried(std::vector<float> rows, size_t features, double scale) {
     const auto by = static_cast<float>(static_cast<float>(scale) * 1.4426950408889634);
     for (size_t i = 0; i < rows.size(); i += features) {
@@ -139,7 +149,8 @@ std::vector<float> as_stored_rows(const std::vector<float> &x, lac_type type, si
     std::vector<float> all(x.size());
     for (size_t i = 0; i < x.size(); i += features) {
         const IntegerRow row = quantised(&x[i], features);
-        for (size_t d = 0; d < features; d++) all[i + d] = row.scale * row.units[d];
+        for (size_t d = 0; d < features; d++)
+            all[i + d] = row.scale * static_cast<float>(row.units[d]);
     }
     return all;
 }

@@ -34,12 +34,14 @@ struct IntegerRow {
 IntegerRow quantised(const float *x, size_t count);
 
 // Rows of `features` numbers, of any type. LAC_I8: all units, then, aligned, the scales of all
-// rows.
+// rows. fixed8's K and V have a scale a KV head: all of its keys are a row there.
 Stored stored_rows(const std::vector<float> &numbers, lac_type type, size_t features);
 std::vector<float> as_stored_rows(const std::vector<float> &x, lac_type type, size_t features);
 // What rows of Q are worth against LAC_I8 keys: x · scale is rounded to units of 2^-13 of the power
 // of two below the row's largest. scale: of scores, times log2(e).
 std::vector<float> as_queried(std::vector<float> rows, size_t features, double scale);
+// What fixed8's outputs stand for: of so many elements a scale of V.
+std::vector<float> fixed8_numbers(const Stored &out, const float *scales, size_t elements);
 // Where stored rows of so many elements in all have their scales; null for other types.
 const float *scales_of(lac_type type, const void *rows, int64_t elements);
 

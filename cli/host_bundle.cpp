@@ -3,6 +3,8 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "cli/cache.h"
 #include "cli/errors.h"
 #include "cli/toolchain.h"
@@ -40,6 +42,10 @@ fs::path bundle_library(const BundleRequest &request) {
         compile_functions(request.platform, unique_functions(functions), [](const auto &) {});
     for (const auto &[symbol, object] : compiled) objects.push_back(object);
     objects.push_back(table_object(request, functions));
+    // The runtime packs its rows, by functions that the table names and this process keeps.
+    const auto fixed8 = [](const KernelSpec &k) { return k.dtypes.fixed8(); };
+    if (std::any_of(request.kernels.begin(), request.kernels.end(), fixed8))
+        objects.push_back(runtime_objects(request.platform).at("lacuna_fixed8"));
     const fs::path fresh = library.string() + "." + std::to_string(getpid());
     link_shared(objects, fresh);
     fs::rename(fresh, library);
@@ -47,9 +53,6 @@ fs::path bundle_library(const BundleRequest &request) {
 }
 
 const lac_bundle *host_bundle(const std::vector<KernelSpec> &kernels) {
-    for (const KernelSpec &k : kernels)
-        if (k.dtypes.fixed8())
-            throw usage("--dtype: fixed8 is for generate alone, expected f32, f16 or bf16");
     return load_bundle(request_for(kernels));
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 #include <ctime>
+#include <limits>
 #include <numeric>
 
 namespace lacuna {
@@ -38,6 +39,7 @@ void sample(Timed &timed, int least, double milliseconds) {
 }  // namespace
 
 double Samples::percentile(double percent) const {
+    if (ms_.empty()) return std::numeric_limits<double>::quiet_NaN();
     std::vector<double> sorted = ms_;
     const double rank = std::ceil(percent / 100 * static_cast<double>(sorted.size()));
     const auto place = sorted.begin() + std::max<int64_t>(0, static_cast<int64_t>(rank) - 1);

@@ -14,7 +14,7 @@ public:
     void add_cpu(double milliseconds) { cpu_ms_ += milliseconds; }
 
     int64_t count() const { return static_cast<int64_t>(ms_.size()); }
-    double percentile(double percent) const;  // nearest rank; 0 is the minimum
+    double percentile(double percent) const;  // nearest rank; 0 is the minimum. NaN: none
     double mean() const;
     double mean_cpu() const { return cpu_ms_ / static_cast<double>(count()); }
 

@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 
-#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/host_bundle.h"
 #include "cli/measure.h"
@@ -83,10 +82,10 @@ void Problem::attend(void *q, void *k, void *v, void *out, lac_args args) {
     args.size = sizeof(lac_args);
     if (pool_) pool_->use_in(args);
     try {
-        attention_(lac::tensor(s.dtypes.q, q, s.batch, s.heads, s.q_tokens, s.head_dim),
-                   s.key_tensor(s.dtypes.k, k, s.head_dim),
+        attention_(s.query_tensor(q), s.key_tensor(s.dtypes.k, k, s.head_dim),
                    s.key_tensor(s.dtypes.v, v, s.value_dim),
-                   lac::tensor(s.dtypes.q, out, s.batch, s.heads, s.q_tokens, s.value_dim), &args);
+                   lac::tensor(s.dtypes.out(), out, s.batch, s.heads, s.q_tokens, s.value_dim),
+                   &args);
     } catch (const lac::Error &error) {
         throw failure_of(error);
     }
@@ -98,10 +97,25 @@ size_t ProblemSize::step_bytes(int64_t attended_pairs) const {
            (row_bytes(dtypes.k, head_dim) + row_bytes(dtypes.v, value_dim));
 }
 
+lac_tensor ProblemSize::query_tensor(void *elements) const {
+    lac_tensor t = lac::tensor(dtypes.q, elements, batch, heads, q_tokens, head_dim);
+    t.scales = scales_of(dtypes.q, elements, rows() * head_dim);
+    return t;
+}
+
 lac_tensor ProblemSize::key_tensor(lac_type type, void *rows, int32_t features) const {
     lac_tensor t = lac::tensor(type, rows, batch, kv_heads, k_tokens, features);
     t.scales = scales_of(type, rows, kv_rows() * features);
     return t;
+}
+
+std::vector<float> ProblemSize::out_numbers(const Stored &out, const Stored &v) const {
+    if (!dtypes.fixed8()) return numbers(out, dtypes.q);
+    std::vector<float> scales;  // of every query head
+    const float *of_keys = scales_of(LAC_I8, v.data(), kv_rows() * value_dim);
+    for (int64_t unit = 0; unit < units(); unit++)
+        scales.push_back(of_keys[unit / (heads / kv_heads)]);
+    return fixed8_numbers(out, scales.data(), static_cast<size_t>(q_tokens) * value_dim);
 }
 
 int64_t Problem::attended_pairs() const { return lac_plan_attended_pairs(attention_.plan()); }

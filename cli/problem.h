@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "cli/elements.h"
 #include "cli/errors.h"
 #include "cli/spec.h"
 #include "runtime/include/lacuna/lacuna.hpp"
@@ -20,8 +21,15 @@ struct ProblemSize {
     int64_t kv_rows() const { return int64_t{batch} * kv_heads * k_tokens; }
     // Of the keys and values that a step of these pairs reads, each once for a KV head.
     size_t step_bytes(int64_t attended_pairs) const;
-    // K or V, as stored_rows() has them.
+    // Numbers of K or V that share a scale, if its type has one.
+    size_t key_row(int32_t features) const {
+        return static_cast<size_t>(features) * (dtypes.fixed8() ? k_tokens : 1);
+    }
+    // Q, and K or V, as stored_rows() has them.
+    lac_tensor query_tensor(void *elements) const;
     lac_tensor key_tensor(lac_type type, void *rows, int32_t features) const;
+    // Outputs as numbers; v as key_tensor() takes it.
+    std::vector<float> out_numbers(const Stored &out, const Stored &v) const;
     // q_starts: q_start for each sequence.
     lac_shape shape(const int32_t *q_starts, const lac_lists *lists) const {
         return {sizeof(lac_shape), batch,   heads,    kv_heads, q_tokens, k_tokens,

@@ -2,9 +2,12 @@
 // and what it found is brought back.
 #pragma once
 #include <CLI/CLI.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "cli/block_cycles.h"
+#include "cli/elements.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
 
@@ -23,9 +26,9 @@ struct RemoteProblem {
     KeepTest test;
     int threads;
     lac_args settings;
-    int rounds;              // 0: one call of the first pattern
-    double min_seconds;      // of each pattern
-    const float *q, *k, *v;  // in C order
+    int rounds;          // 0: one call of the first pattern
+    double min_seconds;  // of each pattern
+    Stored q, k, v;      // as stored_rows() has them, in C order
 };
 
 struct RemoteCall {
@@ -34,12 +37,14 @@ struct RemoteCall {
     int32_t crossover;
     size_t workspace_bytes;
     double plan_microseconds;
-    Samples samples;
+    Samples samples;                   // none where there is no clock
+    std::optional<CallCounts> counts;  // of one call, by an emulator
 };
 
 struct RemoteResult {
     std::vector<RemoteCall> calls;
-    std::vector<float> out, log_sum_exp;  // of the first pattern
+    Stored out;  // of the last call
+    std::vector<float> log_sum_exp;
 };
 
 // Throws a Failure that says what was missing: compiler, runner, or what the driver ended with.

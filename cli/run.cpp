@@ -39,8 +39,9 @@ struct Options {
 struct Outcome {
     Array out, log_sum_exp;
     std::string kernel, tier;
-    int64_t kept_pairs;  // over all heads
-    double milliseconds;
+    int64_t kept_pairs;   // over all heads
+    double milliseconds;  // NaN where there is no clock
+    std::optional<CallCounts> counts;
     std::optional<Agreement> agreement;
 };
 
@@ -90,6 +91,19 @@ Array unwritten(std::vector<int64_t> shape, int64_t elements) {
     return {std::move(shape), std::vector<float>(static_cast<size_t>(elements), kNaN)};
 }
 
+Stored unwritten_elements(const std::vector<float> &numbers, lac_type type) {
+    return type == LAC_I16 ? Stored(numbers.size() * sizeof(int16_t)) : stored(numbers, type);
+}
+
+void refuse_beyond_fixed8(const Options &options, const lac_pattern &pattern) {
+    if (!options.via.empty()) throw usage("--via " + options.via + ": not with --dtype fixed8");
+    if (options.softcap != 0)
+        throw usage("--softcap " + shortest(options.softcap) + ": not with --dtype fixed8");
+    if (lists_single_keys(pattern))
+        throw usage("--dtype fixed8: " + canonical(pattern) +
+                    " lists single keys, expected mask:blocks or a pattern without lists");
+}
+
 // A cache starts empty, and sees every token.
 void refuse_cache(const Options &options, const lac_pattern &pattern, const ProblemSize &size) {
     if (options.via != "cache") throw usage("--via " + options.via + ": expected cache");
@@ -113,16 +127,17 @@ Outcome attend_there(const Options &options, const lac_pattern &pattern, const T
                          settings,
                          0,
                          0,
-                         tensors.q.data.data(),
-                         tensors.k.data.data(),
-                         tensors.v.data.data()});
+                         tensors.stored_q(),
+                         tensors.stored_k(),
+                         tensors.stored_v()});
     const RemoteCall &call = result.calls[0];
-    return {{tensors.row_shape(size.value_dim), std::move(result.out)},
+    return {{tensors.row_shape(size.value_dim), size.out_numbers(result.out, tensors.stored_v())},
             {tensors.row_shape(0), std::move(result.log_sum_exp)},
             call.kernel,
             call.tier,
             call.attended_pairs,
             call.samples.percentile(0),
+            call.counts,
             std::nullopt};
 }
 
@@ -137,6 +152,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
                     problem.tier(),
                     problem.attended_pairs(),
                     0,
+                    std::nullopt,
                     std::nullopt};
     lac_args args = settings;
     if (options.check || !options.log_sum_exp.empty())
@@ -149,10 +165,8 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
-    Stored q = stored(tensors.q.data, types.q),
-           k = stored_rows(tensors.k.data, types.k, static_cast<size_t>(size.head_dim)),
-           v = stored_rows(tensors.v.data, types.v, static_cast<size_t>(size.value_dim)),
-           out = stored(outcome.out.data, types.q);
+    Stored q = tensors.stored_q(), k = tensors.stored_k(), v = tensors.stored_v(),
+           out = unwritten_elements(outcome.out.data, types.out());
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
         replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);
@@ -161,7 +175,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
     const std::chrono::duration<double, std::milli> elapsed =
         std::chrono::steady_clock::now() - start;
     outcome.milliseconds = elapsed.count();
-    outcome.out.data = numbers(out, types.q);
+    outcome.out.data = size.out_numbers(out, v);
     return outcome;
 }
 
@@ -175,8 +189,11 @@ std::string target_of(const Options &o) { return o.remote ? o.remote.target : "h
 
 void print_line(const Options &options, const ProblemSize &size, const Outcome &o) {
     std::cout << options.out << ": shape " << shape_text(o.out.shape) << ", " << o.tier << ", "
-              << pairs_of_head(o, size) << " kept pairs a head, " << shortest(o.milliseconds)
-              << " ms";
+              << pairs_of_head(o, size) << " kept pairs a head, ";
+    if (o.counts)
+        std::cout << o.counts->executed << ' ' << o.counts->unit;
+    else
+        std::cout << shortest(o.milliseconds) << " ms";
     if (o.agreement)
         std::cout << ", NMSE " << shortest(o.agreement->nmse) << " (at most "
                   << shortest(o.agreement->tolerance) << "), largest error "
@@ -204,6 +221,7 @@ void print_json(const Options &options, const lac_pattern &pattern, const Proble
                                    {"kept_pairs", pairs_of_head(o, size)},
                                    {"total_pairs", o.kept_pairs},
                                    {"ms", o.milliseconds}};
+    if (o.counts) json[o.counts->unit] = o.counts->executed;
     if (!options.log_sum_exp.empty()) json["log_sum_exp"] = options.log_sum_exp;
     if (o.agreement) {
         json["nmse"] = o.agreement->nmse;
@@ -231,6 +249,7 @@ void run(const Options &options) {
     if (options.log_sum_exp == options.out)
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
     const Dtypes dtypes = usage_dtypes(options.dtype, options.kv_dtype);
+    if (dtypes.fixed8()) refuse_beyond_fixed8(options, pattern);
     Tensors tensors = read_tensors(options.q, options.k, options.v, dtypes);
     place_queries(options, tensors.size);
     if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
@@ -246,7 +265,7 @@ void run(const Options &options) {
     }
     // The output comes last: where it is, all of it is.
     if (!options.log_sum_exp.empty()) write_npy(options.log_sum_exp, outcome.log_sum_exp);
-    write_npy(options.out, outcome.out, dtypes.q);
+    write_npy(options.out, outcome.out, dtypes.fixed8() ? LAC_F32 : dtypes.q);
     options.json ? print_json(options, pattern, tensors.size, outcome)
                  : print_line(options, tensors.size, outcome);
     if (outcome.agreement && !outcome.agreement->holds())

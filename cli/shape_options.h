@@ -10,6 +10,7 @@ namespace lacuna {
 struct ShapeOptions {
     int heads = 0, kv_heads = 0, value_dim = 0, batch = 1, threads = 1;
     std::string dtype = "f32", kv_dtype;
+    bool fixed8 = false;  // whether it is taken
 };
 
 // `heads`: what --heads is when it is not said; `kv_heads` the same.
@@ -43,6 +44,10 @@ inline ProblemSize size_of(const ShapeOptions &o, int heads, int kv_heads, int q
     if (heads % kv_heads)
         throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
                     std::to_string(heads) + " of --heads");
+    const Dtypes dtypes = usage_dtypes(o.dtype, o.kv_dtype);
+    if (dtypes.fixed8() && !o.fixed8)
+        throw usage(
+            "--dtype: fixed8 is for generate, run and bench --target, expected f32, f16 or bf16");
     return {o.batch,
             heads,
             kv_heads,
@@ -51,7 +56,7 @@ inline ProblemSize size_of(const ShapeOptions &o, int heads, int kv_heads, int q
             head_dim,
             o.value_dim > 0 ? o.value_dim : head_dim,
             tokens - queries,
-            usage_dtypes(o.dtype, o.kv_dtype)};
+            dtypes};
 }
 
 }  // namespace lacuna

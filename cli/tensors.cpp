@@ -1,5 +1,7 @@
 #include "cli/tensors.h"
 
+#include <cmath>
+
 #include "cli/elements.h"
 #include "cli/errors.h"
 
@@ -17,7 +19,17 @@ struct Tensor {
     Extents extents;
 };
 
-Tensor read_tensor(const std::string &path, lac_type type) {
+void refuse_non_finite(const std::string &path, const std::vector<float> &numbers) {
+    for (size_t i = 0; i < numbers.size(); i++) {
+        if (std::isfinite(numbers[i])) continue;
+        throw bad_input(path + ": element " + std::to_string(i) + " is " +
+                        std::to_string(numbers[i]) +
+                        ", expected finite numbers: fixed8 has no other");
+    }
+}
+
+// `shared`: the keys of a head have one scale.
+Tensor read_tensor(const std::string &path, lac_type type, bool fixed8, bool shared) {
     Array array = read_npy(path);
     const std::vector<int64_t> &s = array.shape;
     if (s.size() != 3 && s.size() != 4)
@@ -34,7 +46,9 @@ Tensor read_tensor(const std::string &path, lac_type type) {
                         " tokens, expected at most " + std::to_string(LAC_MAX_TOKENS));
     // Only for its check of the head size.
     make_kernel({}, static_cast<int>(extents.features), 0, std::nullopt, path);
-    array.data = as_stored_rows(array.data, type, static_cast<size_t>(extents.features));
+    if (fixed8) refuse_non_finite(path, array.data);
+    const int64_t row = extents.features * (fixed8 && shared ? extents.tokens : 1);
+    array.data = as_stored_rows(array.data, type, static_cast<size_t>(row));
     return {path, std::move(array), extents};
 }
 
@@ -78,6 +92,16 @@ void check_values(const Tensor &k, const Tensor &v) {
 
 }  // namespace
 
+Stored Tensors::stored_q() const {
+    return stored_rows(q.data, size.dtypes.q, static_cast<size_t>(size.head_dim));
+}
+Stored Tensors::stored_k() const {
+    return stored_rows(k.data, size.dtypes.k, size.key_row(size.head_dim));
+}
+Stored Tensors::stored_v() const {
+    return stored_rows(v.data, size.dtypes.v, size.key_row(size.value_dim));
+}
+
 std::vector<int64_t> Tensors::row_shape(int64_t features) const {
     std::vector<int64_t> shape(q.shape.begin(), q.shape.end() - 1);
     if (features > 0) shape.push_back(features);
@@ -86,9 +110,11 @@ std::vector<int64_t> Tensors::row_shape(int64_t features) const {
 
 Tensors read_tensors(const std::string &q_path, const std::string &k_path,
                      const std::string &v_path, const Dtypes &dtypes) {
-    Tensor q = read_tensor(q_path, dtypes.q), k = read_tensor(k_path, dtypes.k);
+    const bool fixed8 = dtypes.fixed8();
+    Tensor q = read_tensor(q_path, dtypes.q, fixed8, false),
+           k = read_tensor(k_path, dtypes.k, fixed8, true);
     check_keys(q, k);
-    Tensor v = read_tensor(v_path, dtypes.v);
+    Tensor v = read_tensor(v_path, dtypes.v, fixed8, true);
     check_values(k, v);
     const auto narrow = [](int64_t extent) { return static_cast<int32_t>(extent); };
     const ProblemSize size{narrow(q.extents.batch),

@@ -2,6 +2,7 @@
 #pragma once
 #include <string>
 
+#include "cli/elements.h"
 #include "cli/npy.h"
 #include "cli/problem.h"
 
@@ -12,6 +13,7 @@ struct Tensors {
     // Queries are the last positions.
     ProblemSize size;
 
+    Stored stored_q() const, stored_k() const, stored_v() const;
     // Of one row a query: q's without the features, and with `features` when they are not 0.
     std::vector<int64_t> row_shape(int64_t features) const;
 };

@@ -51,7 +51,8 @@ void check(const Finished &finished, const std::string &what) {
         what + " failed (exit " + std::to_string(finished.exit_code) + "): " + finished.output);
 }
 
-// As distributions name them, and Android's NDK, which puts its API level into the name.
+// As distributions name them, with MinGW's for Windows, and Android's NDK, which puts its API level
+// into the name.
 std::vector<std::string> cross_compilers(const Platform &platform, const std::string &triple) {
     if (triple == "host") return {"cc", "gcc"};
     std::string plain = triple;
@@ -62,14 +63,44 @@ std::vector<std::string> cross_compilers(const Platform &platform, const std::st
     if (usual != plain) names.push_back(usual + "-gcc");
     for (int level = 40; platform.halide_os == Halide::Target::Android && level >= 21; level--)
         names.push_back(plain + std::to_string(level) + "-clang");
+    if (platform.halide_os == Halide::Target::Windows)
+        names.push_back(platform.arch + std::string("-w64-mingw32-gcc"));
     names.push_back(plain + "-clang");
     return names;
 }
 
+void link_bare_program(const Platform &platform, const fs::path &sources, const fs::path &bundle,
+                       const fs::path &program) {
+    std::vector<std::string> link{linker_program(), "-static", "--gc-sections", "-o",
+                                  program.string()};
+    for (const char *name :
+         {"hexagon_start.S", "driver.c", "hexagon_system.c", "hexagon_libc.cpp"}) {
+        const fs::path source = sources / name;
+        const std::string object = source.string() + ".o", ending = source.extension().string();
+        std::vector<std::string> command{clang_program(),
+                                         std::string("--target=") + platform.clang_triple, "-mv66"};
+        if (ending != ".S")
+            for (const char *option : {"-O2", "-ffreestanding", "-fno-builtin", "-fno-exceptions",
+                                       "-ffunction-sections"})
+                command.emplace_back(option);
+        if (ending == ".c") command.insert(command.end(), {"-x", "c", "-std=c99"});
+        command.insert(command.end(),
+                       {"-I" + (bundle / "include").string(), "-c", source.string(), "-o", object});
+        check(run_process(command), "compiling the driver's " + source.filename().string());
+        link.push_back(object);
+    }
+    link.push_back((bundle / "lib" / "liblac.a").string());
+    check(run_process(link), "linking the driver with " + link[0]);
+}
+
 }  // namespace
 
+std::string linker_program() { return find_program("LACUNA_LLD", {"ld.lld-19", "ld.lld"}); }
 std::string clang_program() { return find_program("LACUNA_CLANG", {"clang++-19", "clang++"}); }
 std::string archive_program() { return find_program("LACUNA_AR", {"llvm-ar-19", "llvm-ar"}); }
+
+std::string disassembler_program() { return find_program("LACUNA_MC", {"llvm-mc-19", "llvm-mc"}); }
+std::string simulator_program() { return find_program("LACUNA_MCA", {"llvm-mca-19", "llvm-mca"}); }
 
 std::vector<std::string> compile_options(const Platform &platform) {
     std::vector<std::string> options(std::begin(kCompileOptions), std::end(kCompileOptions));
@@ -104,13 +135,29 @@ void link_shared(const std::vector<fs::path> &objects, const fs::path &library) 
     check(run_process(command), "linking " + library.filename().string());
 }
 
-void link_program(const Platform &platform, const std::string &triple, const fs::path &source,
+void link_plugin(const fs::path &source, const fs::path &library) {
+    check(run_process({clang_program(), "-x", "c", "-std=c99", "-O2", "-shared", "-fPIC",
+                       "-fvisibility=hidden", "-o", library.string(), source.string()}),
+          "building " + library.filename().string());
+}
+
+bool bare(const Platform &platform) {
+    return platform.halide_arch == Halide::Target::Hexagon &&
+           platform.halide_os == Halide::Target::NoOS;
+}
+
+void link_program(const Platform &platform, const std::string &triple, const fs::path &sources,
                   const fs::path &bundle, const fs::path &program) {
+    if (bare(platform)) {
+        link_bare_program(platform, sources, bundle, program);
+        return;
+    }
     std::vector<std::string> command{find_program("LACUNA_CC", cross_compilers(platform, triple)),
                                      "-std=c99",
                                      "-O2",
                                      "-I" + (bundle / "include").string(),
-                                     source.string(),
+                                     (sources / "driver.c").string(),
+                                     (sources / "hosted.c").string(),
                                      "-o",
                                      program.string(),
                                      "-L" + (bundle / "lib").string(),
@@ -118,7 +165,7 @@ void link_program(const Platform &platform, const std::string &triple, const fs:
                                      "-pthread"};
     // Needs nothing of the system where it runs.
     const std::string os = platform.os;
-    if (os == "linux" || os == "android") command.emplace_back("-static");
+    if (os == "linux" || os == "android" || os == "windows") command.emplace_back("-static");
     check(run_process(command), "building the driver with " + command[0]);
 }
 

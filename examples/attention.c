@@ -18,6 +18,15 @@ static void fail(const char *what, const char *why) {
 static void check(const char *what, lac_status status) {
     if (status != LAC_OK) fail(what, lac_status_message(status));
 }
+#ifdef _WIN32
+#include <malloc.h>
+static int posix_memalign(void **memory, size_t alignment, size_t bytes) {
+    return (*memory = _aligned_malloc(bytes, alignment)) == NULL;
+}
+static void release(void *memory) { _aligned_free(memory); }
+#else
+static void release(void *memory) { free(memory); }
+#endif
 static void *aligned(size_t bytes) {
     void *memory;
     if (posix_memalign(&memory, LAC_MEMORY_ALIGNMENT, bytes)) fail("memory", "none left");
@@ -83,7 +92,7 @@ static result attend(const lac_pattern *pattern, const lac_tensor *q, const lac_
               lac_attention(&r.kernel, r.plan, q, k, v, out, NULL, workspace, r.workspace_bytes));
         r.ms = fmin(r.ms, milliseconds() - start);
     }
-    free(workspace);
+    release(workspace);
     return r; /* with its plan: the program ends soon */
 }
 
@@ -122,7 +131,7 @@ static double error(const lac_pattern *pattern, const npy *q, const npy *k, cons
             size += right * right;
         }
     }
-    free(sum);
+    release(sum);
     return wrong / size;
 }
 

@@ -20,6 +20,7 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/lists.cpp
     runtime/os_posix.cpp
     runtime/os_windows.cpp
+    runtime/os_windows_stack.cpp
     runtime/pack.cpp
     runtime/pack_rows.cpp
     runtime/plan.cpp

@@ -84,6 +84,77 @@ TEST_F(CliRemote, BenchesPatternAndDense) {
     EXPECT_TRUE(bench["peak_gflops"].is_null());
 }
 
+TEST_F(CliRemote, RunsOnWindowsUnderWine) {
+    if (std::system(
+            "command -v x86_64-w64-mingw32-gcc >/dev/null && test -x /usr/lib/wine/wine64") != 0)
+        GTEST_SKIP() << "needs gcc-mingw-w64-x86-64 and wine64";
+    // A prefix of its own, whose server is gone before the folder is.
+    put_script("wine",
+               "export WINEPREFIX=$PWD/prefix WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml=\n"
+               "unset DISPLAY\n"
+               "/usr/lib/wine/wine64 \"$@\"\n"
+               "code=$?; /usr/lib/wine/wineserver -k; exit $code\n");
+    expect_as_here("--target x86_64-pc-windows-gnu --runner ./wine --threads 2");
+}
+
+// fixed8 has the same bits on every target. A bare machine has no clock, and counts packets.
+TEST_F(CliRemote, RunsFixed8OnHexagonAndArm) {
+    if (std::system("command -v qemu-hexagon clang++-19 ld.lld-19 aarch64-linux-gnu-gcc "
+                    "qemu-aarch64 >/dev/null") != 0)
+        GTEST_SKIP() << "needs qemu-hexagon, clang-19, lld-19, aarch64-linux-gnu-gcc, qemu-aarch64";
+    const std::string run = "run --json" + std::string(kTensors);
+    const std::string hexagon =
+        " --target hexagon-unknown-none-elf --dtype fixed8 --runner qemu-hexagon ";
+    parsed(run + " --dtype fixed8 -o here.npy --log-sum-exp here.lse.npy");
+    const json there = parsed(run + hexagon + "-o there.npy --log-sum-exp there.lse.npy --check");
+    EXPECT_EQ(there["tier"], "hvx66");
+    EXPECT_EQ(there["agrees"], true) << there;
+    EXPECT_TRUE(there["ms"].is_null());
+    EXPECT_GT(there["packets"], 1000);
+    EXPECT_EQ(read_text("there.npy"), read_text("here.npy"));
+    EXPECT_EQ(read_text("there.lse.npy"), read_text("here.lse.npy"));
+    parsed(run + " --dtype fixed8 --target aarch64-linux-gnu --runner qemu-aarch64 -o arm.npy");
+    EXPECT_EQ(read_text("arm.npy"), read_text("here.npy"));
+
+    const json bench =
+        parsed("bench --pattern window:16 --tokens 256 --heads 1 --head-dim 16 --json" +
+               hexagon)["benchmarks"][0];
+    EXPECT_EQ(bench["dtype"], "fixed8");
+    EXPECT_TRUE(bench["min_ms"].is_null());
+    EXPECT_GT(bench["dense_packets"], bench["packets"]);
+    const Ended threads = call(run + hexagon + "-o two.npy --threads 2");
+    EXPECT_EQ(threads.code, 2);
+    EXPECT_NE(threads.err.find("--threads 2: expected 1 with --target hexagon"), std::string::npos)
+        << threads.err;
+}
+
+// QEMU's own programs count: by a plugin that is built for them.
+TEST_F(CliRemote, BenchCountsUnderAnEmulator) {
+    if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 llvm-mca-19 >/dev/null") != 0)
+        GTEST_SKIP() << "needs aarch64-linux-gnu-gcc, qemu-aarch64 and llvm-mca-19";
+    const std::string command =
+        "bench --target aarch64-linux-gnu --runner qemu-aarch64 --pattern window:16 "
+        "--tokens 256 --heads 2 --head-dim 16 --rounds 1 --min-time 0 ";
+    const json bench = parsed(command + "--json")["benchmarks"][0];
+    const int64_t instructions = bench["instructions"], dense = bench["dense_instructions"];
+    // A pair takes 32 multiply-adds, and an instruction does four.
+    EXPECT_GT(instructions, int64_t{bench["total_pairs"]} * 32 / 4);
+    EXPECT_GT(dense, 2 * instructions);
+    for (const char *cpu : {"neoverse-n1", "cortex-a55"}) {
+        const int64_t cycles = bench["cycles"][cpu], dense_cycles = bench["dense_cycles"][cpu];
+        EXPECT_GT(cycles, instructions / 4) << cpu;
+        EXPECT_LT(cycles, instructions * 4) << cpu;
+        EXPECT_GT(dense_cycles, 2 * cycles) << cpu;
+    }
+    const std::string table = call(command + "--no-dense").out;
+    EXPECT_NE(table.find(" M cycles of neoverse-n1"), std::string::npos) << table;
+    ::setenv("LACUNA_MCA", "/nonexistent", 1);
+    const Ended without = call(command + "--no-dense");
+    ::unsetenv("LACUNA_MCA");
+    EXPECT_NE(without.err.find("no cycles: llvm-mca"), std::string::npos) << without.err;
+    EXPECT_NE(without.out.find(" M instructions\n"), std::string::npos) << without.out;
+}
+
 TEST_F(CliRemote, SaysWhatIsMissing) {
     put_script("fails", "echo no such device; exit 9\n");
     const struct {

@@ -1,5 +1,6 @@
 // --dtype and --kv-dtype as a user gives them.
 #include <fstream>
+#include <limits>
 
 #include "tests/cli_fixture.h"
 
@@ -27,6 +28,34 @@ TEST_F(Cli, RunTakesTypes) {
         file.read(header.data(), 64);
         EXPECT_NE(header.find(row.descr), std::string::npos) << row.kernel;
     }
+}
+
+// Quantised here, K and V by head; the same bits from every tier, read back as numbers.
+TEST_F(Cli, RunTakesFixed8) {
+    put_tensors();
+    std::vector<float> first;
+    for (const char *tier : {"avx2", "sse41"}) {
+        const json run = parsed(kRun + "--dtype fixed8 --check --json", tier);
+        EXPECT_EQ(run["kernel"], "lac_attention_fixed8_d16");
+        EXPECT_EQ(run["agrees"], true) << run;
+        EXPECT_GT(run["nmse"], 1e-8);
+        const std::vector<float> out = read_npy(at("out.npy")).data;
+        if (!first.empty()) {
+            EXPECT_EQ(out, first);
+        }
+        first = out;
+    }
+    // A query that keeps its own key alone gives V of that key: a unit of it is 0.02.
+    const json one = parsed(
+        "run --pattern window:1 --q q.npy --k k.npy --v v.npy -o out.npy --dtype fixed8 --check "
+        "--json");
+    EXPECT_LT(one["max_abs_error"], 1e-3);
+    Array k = read_npy(at("k.npy"));
+    k.data[5] = std::numeric_limits<float>::infinity();
+    put("k.npy", npy_bytes(k));
+    const Ended ended = call(kRun + "--dtype fixed8");
+    EXPECT_EQ(ended.code, 3);
+    EXPECT_NE(ended.err.find("k.npy: element 5 is inf"), std::string::npos) << ended.err;
 }
 
 TEST_F(Cli, BenchTakesTypes) {

@@ -163,8 +163,9 @@ whole_archive() {
 
 # emulated TRIPLE COMPILER EMULATOR…: the C example on another machine, on few tokens.
 emulated() {
-    local triple=$1 compiler=$2
+    local triple=$1 compiler=$2 program=attention_$1
     shift 2
+    [[ $triple != *windows* ]] || program+=.exe
     generate --target "$triple" --spec spec.json -o "$triple" &&
         "$root/.venv/bin/python" - <<'PY' &&
 import numpy
@@ -173,8 +174,22 @@ for name, heads in (("q", 8), ("k", 2), ("v", 2)):
     numpy.save("few_" + name, random.standard_normal((heads, 200, 64)).astype("float32"))
 PY
         "$compiler" -std=c99 "${strict[@]}" -I "$triple/include" "$root/examples/attention.c" \
-            -o "attention_$triple" -L "$triple/lib" -llac -lm -pthread -static &&
-        "$@" "./attention_$triple" "$pattern" few_q.npy few_k.npy few_v.npy
+            -o "$program" -L "$triple/lib" -llac -lm -pthread -static &&
+        "$@" "./$program" "$pattern" few_q.npy few_k.npy few_v.npy
+}
+# A prefix of its own, made as it starts, and no display.
+in_wine() {
+    env -u DISPLAY WINEPREFIX="$tmp/wine" WINEDEBUG=-all WINEDLLOVERRIDES=mscoree,mshtml= \
+        "$(command -v wine64 || echo /usr/lib/wine/wine64)" "$@"
+}
+# Tiers of few and of large frames; the example compares with its own loops in float64.
+on_windows() {
+    local tier
+    emulated x86_64-pc-windows-gnu x86_64-w64-mingw32-gcc in_wine || return 1
+    for tier in avx2 sse41; do
+        LACUNA_TIER=$tier in_wine ./attention_x86_64-pc-windows-gnu.exe "$pattern" few_q.npy \
+            few_k.npy few_v.npy | grep "tier $tier" || return 1
+    done
 }
 
 libc='getenv memcmp memcpy memmove memset sched_yield
@@ -308,6 +323,7 @@ check "examples/attention.c on arm-32, emulated" \
     emulated arm-linux-gnueabihf arm-linux-gnueabihf-gcc qemu-arm -cpu cortex-a9
 check "only libc is undefined on arm-32" \
     only_libc arm-linux-gnueabihf/lib/liblac.a arm-linux-gnueabihf-gcc "$arm32"
+check "examples/attention.c on Windows, by mingw-w64 and wine" on_windows
 check "compiled for platforms that are not run" \
     undefined_elsewhere aarch64-linux-android arm64-apple-ios arm64-apple-macos \
     aarch64-pc-windows-msvc armv7a-linux-androideabi riscv64-linux-gnu wasm32-unknown-emscripten \

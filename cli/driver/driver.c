@@ -1,32 +1,39 @@
 /* What `lacuna run|bench --target` builds for another machine: DRIVER IN OUT attends the problem
- * in IN, writes output and log-sum-exp of its first pattern to OUT and prints a line "call …" for
- * each pattern and "sample …" for each time. cli/remote.cpp writes IN. */
-#define _POSIX_C_SOURCE 200112L
-#include <lac.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
+ * in IN (problem.h), writes output and log-sum-exp of the last call to OUT and prints a line
+ * "call …" for each pattern and "sample …" for each time, in nanoseconds. One call of each pattern
+ * is marked for what counts. Needs no C library but what driver.h names. */
+#include "driver.h"
+
+#include "problem.h"
 
 static void fail(const char *what, const char *why) {
-    printf("driver: %s: %s\n", what, why);
-    exit(1);
+    driver_say("driver: ");
+    driver_say(what);
+    driver_say(": ");
+    driver_say(why);
+    driver_say("\n");
+    driver_exit(1);
 }
 static void check(const char *what, lac_status status) {
     if (status != LAC_OK) fail(what, lac_status_message(status));
 }
 static void *memory_of(size_t bytes) {
-    void *memory;
-    if (posix_memalign(&memory, LAC_MEMORY_ALIGNMENT, bytes ? bytes : 1)) fail("memory", "none");
+    void *memory = driver_memory(bytes);
+    if (!memory) fail("memory", "none");
     return memory;
 }
-static double milliseconds(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+static void say_number(int64_t number) {
+    char text[24];
+    int at = sizeof text - 1;
+    const int negative = number < 0;
+    text[at] = 0;
+    do text[--at] = (char)('0' + (negative ? -(number % 10) : number % 10));
+    while (number /= 10);
+    if (negative) text[--at] = '-';
+    driver_say(" ");
+    driver_say(text + at);
 }
 
-enum { MOST_CALLS = 2 };
 typedef struct {
     lac_kernel kernel;
     const lac_plan *plan;
@@ -35,64 +42,126 @@ typedef struct {
 } call;
 
 typedef struct {
-    int batch, heads, kv_heads, q_tokens, k_tokens, head_dim, value_dim, q_start;
+    const struct lac_driver_problem *head;
+    const char *at; /* what follows of the input, and how much */
+    size_t left;
     lac_tensor q, k, v, out;
+    size_t out_bytes, log_sum_exp_bytes;
     lac_args args;
     int32_t *starts;
 } problem;
 
-static lac_tensor tensor(const problem *p, int heads, int tokens, int features, FILE *file) {
-    const size_t count = (size_t)p->batch * (size_t)heads * (size_t)tokens * (size_t)features;
-    const int64_t row = features * (int64_t)sizeof(float);
+static lac_tensor tensor(const struct lac_driver_problem *h, lac_type type, int32_t heads,
+                         int32_t tokens, int32_t features) {
+    const int64_t row = features * (int64_t)lac_type_bytes(type);
     const lac_tensor t = {.size = sizeof t,
-                          .type = LAC_F32,
-                          .data = memory_of(count * sizeof(float)),
-                          .batch = p->batch,
+                          .type = type,
+                          .batch = h->batch,
                           .heads = heads,
                           .tokens = tokens,
                           .features = features,
                           .batch_stride = row * tokens * heads,
                           .head_stride = row * tokens,
                           .token_stride = row};
-    if (file && fread(t.data, sizeof(float), count, file) != count) fail("tensors", "cut short");
-    /* Rows that are never written show as NaN. */
-    for (size_t i = 0; !file && i < count; i++) ((float *)t.data)[i] = NAN;
     return t;
+}
+
+/* The next of the input; of fixed8 with so many scales. */
+static lac_tensor input(problem *p, int32_t heads, int32_t tokens, int32_t features,
+                        int32_t scales) {
+    lac_tensor t = tensor(p->head, (lac_type)p->head->type, heads, tokens, features);
+    size_t bytes = (size_t)t.batch_stride * (size_t)t.batch;
+    t.data = (void *)p->at;
+    if (t.type == LAC_I8) {
+        bytes = (bytes + 3) / 4 * 4;
+        t.scales = (const float *)(p->at + bytes);
+        bytes += sizeof(float) * (size_t)scales;
+    }
+    bytes = (bytes + LAC_DRIVER_ALIGNMENT - 1) / LAC_DRIVER_ALIGNMENT * LAC_DRIVER_ALIGNMENT;
+    if (bytes > p->left) fail("tensors", "cut short");
+    p->at += bytes;
+    p->left -= bytes;
+    return t;
+}
+
+/* Rows that are never written show as NaN. */
+static void *unwritten(size_t bytes) {
+    unsigned char *memory = memory_of(bytes);
+    for (size_t i = 0; i < bytes; i++) memory[i] = 0xff;
+    return memory;
+}
+
+static problem read_problem(const char *path) {
+    problem p = {.args = {.size = sizeof p.args}};
+    size_t bytes = 0;
+    const char *file = driver_read(path, &bytes);
+    if (!file) fail(path, "cannot read");
+    const struct lac_driver_problem *h = p.head = (const struct lac_driver_problem *)file;
+    int same = bytes >= sizeof *h;
+    for (size_t i = 0; same && i < sizeof h->magic; i++) same = h->magic[i] == LAC_DRIVER_MAGIC[i];
+    if (!same || h->patterns < 1 || h->patterns > LAC_DRIVER_PATTERNS) fail(path, "not a problem");
+    const size_t head =
+        (sizeof *h + LAC_DRIVER_ALIGNMENT - 1) / LAC_DRIVER_ALIGNMENT * LAC_DRIVER_ALIGNMENT;
+    p.at = file + head;
+    p.left = bytes - head;
+    const int32_t units = h->batch * h->heads, kv_units = h->batch * h->kv_heads;
+    p.q = input(&p, h->heads, h->q_tokens, h->head_dim, units * h->q_tokens);
+    p.k = input(&p, h->kv_heads, h->k_tokens, h->head_dim, kv_units);
+    p.v = input(&p, h->kv_heads, h->k_tokens, h->value_dim, kv_units);
+    const lac_type out = h->type == LAC_I8 ? LAC_I16 : (lac_type)h->type;
+    p.out = tensor(h, out, h->heads, h->q_tokens, h->value_dim);
+    p.out_bytes = (size_t)p.out.batch_stride * (size_t)h->batch;
+    p.out.data = unwritten(p.out_bytes);
+    p.log_sum_exp_bytes = sizeof(float) * (size_t)units * (size_t)h->q_tokens;
+    p.args.log_sum_exp = unwritten(p.log_sum_exp_bytes);
+    p.args.scale = h->scale;
+    p.args.softcap = h->softcap;
+    p.starts = memory_of((size_t)h->batch * sizeof(int32_t));
+    for (int32_t b = 0; b < h->batch; b++) p.starts[b] = h->q_start;
+    if (h->threads > 1) check("threads", driver_threads(h->threads, &p.args));
+    return p;
 }
 
 /* Plans a pattern and says how. */
 static call planned(const problem *p, const char *text) {
+    const struct lac_driver_problem *h = p->head;
     lac_pattern pattern;
     if (lac_pattern_parse(text, &pattern, NULL) != LAC_OK) fail(text, "not a pattern");
     const lac_request request = {.size = sizeof request,
-                                 .type = LAC_F32,
+                                 .type = (lac_type)h->type,
                                  .pattern = &pattern,
-                                 .head_dim = p->head_dim,
-                                 .value_dim = p->value_dim};
+                                 .head_dim = h->head_dim,
+                                 .value_dim = h->value_dim};
     const lac_shape shape = {.size = sizeof shape,
-                             .batch = p->batch,
-                             .heads = p->heads,
-                             .kv_heads = p->kv_heads,
-                             .q_tokens = p->q_tokens,
-                             .k_tokens = p->k_tokens,
+                             .batch = h->batch,
+                             .heads = h->heads,
+                             .kv_heads = h->kv_heads,
+                             .q_tokens = h->q_tokens,
+                             .k_tokens = h->k_tokens,
                              .q_starts = p->starts};
     call c;
     size_t bytes;
     check("kernel", lac_kernel_find(&lac_kernels, &request, &c.kernel));
     check("plan", lac_plan_bytes(&c.kernel, &pattern, &shape, &bytes));
     void *memory = memory_of(bytes);
-    double best = 0;
+    int64_t best = 0;
     for (int i = 0; i < 3; i++) {
-        const double start = milliseconds(CLOCK_MONOTONIC);
+        const int64_t start = driver_nanoseconds(0);
         check("plan", lac_plan_init(&c.kernel, &pattern, &shape, memory, bytes, &c.plan));
-        const double took = milliseconds(CLOCK_MONOTONIC) - start;
+        const int64_t took = driver_nanoseconds(0) - start;
         if (i == 0 || took < best) best = took;
     }
     c.workspace_bytes = lac_workspace_bytes(c.plan, p->args.threads);
     c.workspace = memory_of(c.workspace_bytes);
-    printf("call %s %s %lld %d %zu %.3f\n", lac_kernel_name(&c.kernel), lac_kernel_tier(&c.kernel),
-           (long long)lac_plan_attended_pairs(c.plan), (int)lac_plan_crossover(c.plan),
-           c.workspace_bytes, best * 1e3);
+    driver_say("call ");
+    driver_say(lac_kernel_name(&c.kernel));
+    driver_say(" ");
+    driver_say(lac_kernel_tier(&c.kernel));
+    say_number(lac_plan_attended_pairs(c.plan));
+    say_number(lac_plan_crossover(c.plan));
+    say_number((int64_t)c.workspace_bytes);
+    say_number(best);
+    driver_say("\n");
     return c;
 }
 
@@ -100,70 +169,50 @@ static void attend(const problem *p, const call *c) {
     check("attention", lac_attention(&c->kernel, c->plan, &p->q, &p->k, &p->v, &p->out, &p->args,
                                      c->workspace, c->workspace_bytes));
 }
-static void timed(const problem *p, const call *c, int index) {
-    const double cpu = milliseconds(CLOCK_PROCESS_CPUTIME_ID);
-    const double start = milliseconds(CLOCK_MONOTONIC);
+static void counted(const problem *p, const call *c) {
+    driver_count(1);
     attend(p, c);
-    const double took = milliseconds(CLOCK_MONOTONIC) - start;
-    printf("sample %d %.6f %.6f\n", index, took, milliseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    driver_count(0);
+}
+static void timed(const problem *p, const call *c, int index) {
+    const int64_t of_program = driver_nanoseconds(1), start = driver_nanoseconds(0);
+    attend(p, c);
+    const int64_t took = driver_nanoseconds(0) - start;
+    driver_say("sample");
+    say_number(index);
+    say_number(took);
+    say_number(driver_nanoseconds(1) - of_program);
+    driver_say("\n");
 }
 
-static void write_result(const problem *p, const char *path) {
-    const size_t rows = (size_t)p->batch * (size_t)p->heads * (size_t)p->q_tokens;
-    const size_t count = rows * (size_t)p->value_dim;
-    FILE *file = fopen(path, "wb");
-    if (!file || fwrite(p->out.data, sizeof(float), count, file) != count ||
-        fwrite(p->args.log_sum_exp, sizeof(float), rows, file) != rows || fclose(file))
-        fail(path, "cannot write");
-}
-
-int main(int argc, char **argv) {
-    if (argc != 3) fail("usage", "DRIVER IN OUT");
-    problem p = {.args = {.size = sizeof p.args}};
-    int threads, rounds, count;
-    double minimum; /* milliseconds of a pattern in a round */
-    FILE *file = fopen(argv[1], "rb");
-    if (!file) fail(argv[1], "cannot read");
-    if (fscanf(file, "lacuna-driver 1 %d %d %d %d %d %d %d %d %d %f %f %d %lf %d", &p.batch,
-               &p.heads, &p.kv_heads, &p.q_tokens, &p.k_tokens, &p.head_dim, &p.value_dim,
-               &p.q_start, &threads, &p.args.scale, &p.args.softcap, &rounds, &minimum,
-               &count) != 14 ||
-        count < 1 || count > MOST_CALLS)
-        fail(argv[1], "not a problem");
-    char patterns[MOST_CALLS][4096];
-    for (int i = 0; i < count; i++)
-        if (fscanf(file, " %4095s", patterns[i]) != 1) fail(argv[1], "not a problem");
-    if (fgetc(file) != '\n') fail(argv[1], "not a problem");
-    p.q = tensor(&p, p.heads, p.q_tokens, p.head_dim, file);
-    p.k = tensor(&p, p.kv_heads, p.k_tokens, p.head_dim, file);
-    p.v = tensor(&p, p.kv_heads, p.k_tokens, p.value_dim, file);
-    p.out = tensor(&p, p.heads, p.q_tokens, p.value_dim, NULL);
-    p.args.log_sum_exp = tensor(&p, p.heads, p.q_tokens, 1, NULL).data;
-    p.starts = memory_of((size_t)p.batch * sizeof(int32_t));
-    for (int b = 0; b < p.batch; b++) p.starts[b] = p.q_start;
-    if (threads > 1) {
-        lac_pool *pool;
-        const size_t bytes = lac_pool_bytes(threads);
-        check("threads", lac_pool_create(threads, memory_of(bytes), bytes, &pool));
-        p.args.threads = threads;
-        p.args.parallel_for = lac_pool_run;
-        p.args.parallel_context = pool;
+static void measure(const problem *p, const call *calls) {
+    const struct lac_driver_problem *h = p->head;
+    for (int i = 0; i < h->patterns; i++) {
+        attend(p, &calls[i]); /* to warm up */
+        counted(p, &calls[i]);
     }
-    call calls[MOST_CALLS];
-    for (int i = 0; i < count; i++) calls[i] = planned(&p, patterns[i]);
-    if (rounds == 0) {
-        timed(&p, &calls[0], 0);
-        write_result(&p, argv[2]);
-        return 0;
-    }
-    for (int i = 0; i < count; i++) attend(&p, &calls[i]); /* to warm up */
-    for (int round = 0; round < rounds; round++) {
-        for (int i = 0; i < count; i++) {
-            const double start = milliseconds(CLOCK_MONOTONIC);
-            do timed(&p, &calls[i], i);
-            while (milliseconds(CLOCK_MONOTONIC) - start < minimum);
+    for (int round = 0; driver_nanoseconds(0) >= 0 && round < h->rounds; round++) {
+        for (int i = 0; i < h->patterns; i++) {
+            const int64_t start = driver_nanoseconds(0);
+            do timed(p, &calls[i], i);
+            while (driver_nanoseconds(0) - start < h->round_microseconds * (int64_t)1000);
         }
     }
-    write_result(&p, argv[2]);
+}
+
+int driver_main(int argc, char **argv) {
+    if (argc != 3) fail("usage", "DRIVER IN OUT");
+    const problem p = read_problem(argv[1]);
+    call calls[LAC_DRIVER_PATTERNS];
+    for (int i = 0; i < p.head->patterns; i++) calls[i] = planned(&p, p.head->pattern[i]);
+    if (p.head->rounds > 0)
+        measure(&p, calls);
+    else if (driver_nanoseconds(0) < 0)
+        counted(&p, &calls[0]);
+    else
+        timed(&p, &calls[0], 0);
+    const void *const parts[] = {p.out.data, p.args.log_sum_exp};
+    const size_t bytes[] = {p.out_bytes, p.log_sum_exp_bytes};
+    if (!driver_write(argv[2], parts, bytes, 2)) fail(argv[2], "cannot write");
     return 0;
 }

@@ -1,6 +1,6 @@
 # lacuna_emulated_tests(arch TRIPLE t COMPILER prefix EMULATOR program CPU cpu): builds cross/ for
 # the triple and adds a CTest entry a test, run by the emulator as that CPU; instructions are counted
-# as COUNTED, which has every tier.
+# as COUNTED, which has every tier; with CYCLES, those of CPUs that llvm-mca knows as well.
 include(ExternalProject)
 set(cross_tests kernel gather pairs determinism cache cache_calls run_time_lists list_cuts integers)
 # Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
@@ -10,12 +10,14 @@ set(cross_arm_cache_filter -*AnyChunks*)
 set(cross_arm_kernel_filter -*kvf16*) # NEON of 32-bit ARM reads f16's denormals as 0
 set(cross_arm_run_time_lists_filter -*RunTimeAtomsAgree*)
 
-add_library(count_plugin MODULE cross/count_plugin.c)
+add_library(count_plugin MODULE ${PROJECT_SOURCE_DIR}/cli/driver/count_plugin.c)
 set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
 target_link_options(count_plugin PRIVATE -Wl,--unresolved-symbols=ignore-all) # the emulator's
+add_executable(block_cycles cross/block_cycles.cpp)
+target_link_libraries(block_cycles PRIVATE lacuna_cli)
 
 function(lacuna_emulated_tests arch)
-  cmake_parse_arguments(ARG "" "TRIPLE;COMPILER;EMULATOR;CPU;COUNTED;SPEC" "" ${ARGN})
+  cmake_parse_arguments(ARG "CYCLES" "TRIPLE;COMPILER;EMULATOR;CPU;COUNTED;SPEC" "" ${ARGN})
   find_program(LACUNA_${arch}_CXX ${ARG_COMPILER}-g++)
   find_program(LACUNA_${arch}_EMULATOR ${ARG_EMULATOR})
   if(NOT LACUNA_${arch}_CXX OR NOT LACUNA_${arch}_EMULATOR)
@@ -45,9 +47,13 @@ function(lacuna_emulated_tests arch)
     USES_TERMINAL_BUILD TRUE
     INSTALL_COMMAND ""
     DEPENDS lacuna)
+  set(cycles)
+  if(ARG_CYCLES)
+    set(cycles --cycles $<TARGET_FILE:block_cycles>)
+  endif()
   add_test(NAME ${arch}_instructions
            COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/cross/count.py ${arch}
-                   ${CMAKE_CURRENT_SOURCE_DIR}/cross/budgets.json ${LACUNA_${arch}_EMULATOR}
+                   ${CMAKE_CURRENT_SOURCE_DIR}/cross/budgets.json ${cycles} ${LACUNA_${arch}_EMULATOR}
                    -cpu ${ARG_COUNTED} -plugin $<TARGET_FILE:count_plugin> ${dir}/bin/count)
   foreach(name IN LISTS cross_tests)
     set(command ${LACUNA_${arch}_EMULATOR} -cpu ${ARG_CPU} -L /usr/${ARG_COMPILER} ${dir}/bin/${name}_test)
@@ -59,7 +65,8 @@ function(lacuna_emulated_tests arch)
 endfunction()
 
 lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gnu
-                      EMULATOR qemu-aarch64 CPU cortex-a53 COUNTED cortex-a76 SPEC kernels_aarch64.json)
+                      EMULATOR qemu-aarch64 CPU cortex-a53 COUNTED cortex-a76 CYCLES
+                      SPEC kernels_aarch64.json)
 lacuna_emulated_tests(arm TRIPLE arm-linux-gnueabihf COMPILER arm-linux-gnueabihf
                       EMULATOR qemu-arm CPU cortex-a15 COUNTED cortex-a15 SPEC kernels.json)
 

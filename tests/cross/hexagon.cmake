@@ -19,17 +19,20 @@ if(LACUNA_CLANG_CXX AND LACUNA_LLD AND LACUNA_hexagon_EMULATOR)
             -fno-rtti -fno-builtin -ffunction-sections -Wall -Wextra -Werror -I${PROJECT_SOURCE_DIR}
             -I${bundle}/include)
   set(cross ${CMAKE_CURRENT_SOURCE_DIR}/cross)
+  set(driver ${PROJECT_SOURCE_DIR}/cli/driver)
   set(program ${CMAKE_CURRENT_BINARY_DIR}/hexagon_digest.elf)
   add_custom_command(
     OUTPUT ${program}
     COMMAND ${LACUNA_CLANG_CXX} ${flags} -c ${cross}/fixed8_digest.cpp -o ${program}.digest.o
     COMMAND ${LACUNA_CLANG_CXX} ${flags} -c ${cross}/hexagon/guest.cpp -o ${program}.guest.o
+    COMMAND ${LACUNA_CLANG_CXX} ${flags} -c ${driver}/hexagon_libc.cpp -o ${program}.libc.o
     COMMAND ${LACUNA_CLANG_CXX} --target=hexagon-unknown-none-elf -mv66 -c
-            ${cross}/hexagon/start.S -o ${program}.start.o
+            ${driver}/hexagon_start.S -o ${program}.start.o
     COMMAND ${LACUNA_LLD} -static --gc-sections ${program}.start.o ${program}.digest.o
-            ${program}.guest.o ${bundle}/lib/liblac_fixed8.a -o ${program}
+            ${program}.guest.o ${program}.libc.o ${bundle}/lib/liblac_fixed8.a -o ${program}
     DEPENDS ${bundle}/lib/liblac_fixed8.a cross/fixed8_digest.cpp cross/fixed8_digest.h
-            cross/hexagon/guest.cpp cross/hexagon/start.S
+            cross/hexagon/guest.cpp ${driver}/hexagon.h ${driver}/hexagon_libc.cpp
+            ${driver}/hexagon_start.S
     VERBATIM)
   add_custom_target(hexagon_digest ALL DEPENDS ${program})
   add_dependencies(hexagon_digest hexagon_kernels-generate)
