@@ -2,7 +2,7 @@
 // weights, are loaded at once where other targets load each for a whole vector.
 #include <numeric>
 
-#include "schedules/vectors.h"
+#include "schedules/arm.h"
 
 namespace lacuna {
 
@@ -71,6 +71,10 @@ void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar 
 }
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    if (s.half_dot.defined()) {
+        arm::half_dots(s, row_block, tile, lanes);
+        return;
+    }
     if (s.digits.defined()) {
         digit_dots(s, row_block, tile.score_rows, lanes);
         return;
@@ -100,6 +104,10 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
 }
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
+    if (s.half_product.defined()) {
+        arm::half_products(s, tile);
+        return;
+    }
     const int unrolled = steps(tile.value_unroll, s.format.panel_keys);
     if (unrolled == 0) {
         vectors::products(s, tile, lanes);

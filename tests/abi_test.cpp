@@ -112,6 +112,7 @@ constexpr size_t kLayout[] = {sizeof(lac_atom),
                               offsetof(lac_pattern_error, found),
                               offsetof(lac_request, pattern),
                               offsetof(lac_request, value_type),
+                              offsetof(lac_request, arithmetic),
                               offsetof(lac_kernel, name),
                               offsetof(lac_shape, lists),
                               offsetof(lac_lists, starts),
@@ -138,7 +139,7 @@ TEST(Abi, CCallsLinkAndRefuse) {
 
 // What a caller may have stored or compiled in: a change is a change of LAC_ABI_VERSION.
 TEST(Abi, NumbersStay) {
-    EXPECT_EQ(LAC_ABI_VERSION, 4);
+    EXPECT_EQ(LAC_ABI_VERSION, 5);
     EXPECT_EQ(LAC_OK, 0);
     EXPECT_EQ(LAC_BAD_ARGUMENT, 1);
     EXPECT_EQ(LAC_OVERLAP, 15);

@@ -63,8 +63,8 @@ lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gn
 lacuna_emulated_tests(arm TRIPLE arm-linux-gnueabihf COMPILER arm-linux-gnueabihf
                       EMULATOR qemu-arm CPU cortex-a15 COUNTED cortex-a15 SPEC kernels.json)
 
-# Other models of the aarch64 binaries: which tiers they run, and what those tiers do differently,
-# as that CPU WITH options of the emulator.
+# Other models of the aarch64 binaries: which tiers they run, and what those tiers do differently
+# with 8-bit keys and arithmetic in f16, as that CPU WITH options of the emulator.
 function(lacuna_emulated_model cpu)
   cmake_parse_arguments(ARG "" "RUNS;LACKS;WITH" "TESTS" ${ARGN})
   if(NOT LACUNA_aarch64_CXX OR NOT LACUNA_aarch64_EMULATOR)
@@ -80,14 +80,14 @@ function(lacuna_emulated_model cpu)
   foreach(name IN LISTS ARG_TESTS)
     add_test(NAME aarch64_${cpu}_${name}
              COMMAND ${LACUNA_aarch64_EMULATOR} -cpu ${cpu}${ARG_WITH} ${system} ${bin}/${name}_test
-                     --gtest_filter=*int8*_${ARG_RUNS}*)
+                     --gtest_filter=*int8*_${ARG_RUNS}*:*af16_${ARG_RUNS}*)
   endforeach()
 endfunction()
 
 lacuna_emulated_model(cortex-a53 RUNS neon LACKS "_fp16;_dotprod")
 # glibc copies by SVE there, which takes the emulator ten times as long.
-lacuna_emulated_model(a64fx RUNS fp16 LACKS "_dotprod" WITH ,sve=off TESTS integers)
-lacuna_emulated_model(cortex-a76 RUNS dotprod TESTS integers kernel list_cuts)
+lacuna_emulated_model(a64fx RUNS fp16 LACKS "_dotprod" WITH ,sve=off TESTS integers kernel)
+lacuna_emulated_model(cortex-a76 RUNS dotprod TESTS integers kernel list_cuts determinism)
 lacuna_emulated_model(max RUNS dotprod)
 
 find_program(LACUNA_OBJDUMP llvm-objdump-19 REQUIRED)

@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 4
+#define LAC_ABI_VERSION 5
 #define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
@@ -128,6 +128,7 @@ typedef struct lac_request {
     int32_t value_dim;             /* 0: head_dim */
     const lac_pattern *pattern;    /* prefer a kernel compiled for it; null: one for any pattern */
     lac_type key_type, value_type; /* of K and V; 0: as `type` */
+    lac_type arithmetic;           /* LAC_F16: as made by --arithmetic f16; 0: f32, else that */
 } lac_request;
 
 /* A kernel resolved for this CPU. */
