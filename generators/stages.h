@@ -8,9 +8,9 @@ namespace lacuna {
 
 // [tile rows, head_dim] of scaled queries, from rows at any offset.
 struct PackQueriesStages {
-    Halide::Func packed, nonfinite, magnitude;
+    Halide::Func packed, nonfinite, magnitude, largest;
     Halide::Var d{"d"}, r{"r"};
-    Halide::RDom scan;
+    Halide::RDom scan, fold;
     int head_dim = 0;
 };
 

@@ -14,20 +14,28 @@ ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &k
       end_(tile.first_run + tile.runs),
       row_(plan, tile, in_.globals()) {}
 
-// Where the keys of a panel lie: its number in the store, or a row of K and V for each lane. Lanes
-// past the end of a list repeat its last key, and are masked.
-void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
-                          int32_t panel) const {
+// Where the keys of panels lie that follow each other: their numbers in the store, or a row of K
+// and V for each lane. Lanes past the end of a list repeat its last key, and are masked.
+void ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info,
+                           int32_t panel, int32_t count) const {
+    const int32_t keys = plan_.variant->panel_keys;
     if (info.source == Source::kPanels) {
         const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
-        scratch.panels[place] = keys_.store[info.store].place(residue, panel);
-        scratch.first_keys[place] = residue + panel * plan_.variant->panel_keys * info.modulus;
+        const PackedStore &store = keys_.store[info.store];
+        const int32_t end = (residue + 1) * store.per_residue;
+        const int32_t turn = store.per_residue - store.fixed, step = keys * info.modulus;
+        int32_t at = store.place(residue, panel), key = residue + panel * step;
+        for (int32_t i = place; i < place + count; i++, key += step) {
+            scratch.panels[i] = at++;
+            scratch.first_keys[i] = key;
+            if (at == end) at -= turn;
+        }
         return;
     }
-    const int32_t keys = plan_.variant->panel_keys;
     const int64_t first = static_cast<int64_t>(panel) * keys;
     int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
-    for (int32_t i = 0; i < keys; i++) tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
+    for (int32_t i = 0; i < count * keys; i++)
+        tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
 }
 
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
@@ -50,15 +58,17 @@ void ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
     *item = {0, 0};
     while (run_ != end_ && run->segment == segment) {
         const int32_t panel = run->first_panel + panel_;
-        if (panel / chunk != number) break;
-        write_slot(scratch, index * chunk + item->slots, info, panel);
-        if (run->words != kAllKept) {
+        const int32_t count = smaller(run->panels - panel_, (number + 1) * chunk - panel);
+        if (count <= 0) break;
+        write_slots(scratch, index * chunk + item->slots, info, panel, count);
+        for (int32_t i = 0; i < count && run->words != kAllKept; i++) {
             const int32_t place = index * chunk + item->edges++;
-            scratch.edges[place] = item->slots;
-            write_edge(scratch, place, *run, panel);
+            scratch.edges[place] = item->slots + i;
+            write_edge(scratch, place, *run, panel + i);
         }
-        item->slots++;
-        if (++panel_ == run->panels) {
+        item->slots += count;
+        panel_ += count;
+        if (panel_ == run->panels) {
             panel_ = 0;
             run = &plan_.runs[++run_];
         }

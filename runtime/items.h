@@ -26,8 +26,8 @@ private:
         int32_t slots, edges;
     };
     void read_item(const Scratch &scratch, int32_t index, Item *item);
-    void write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
-                    int32_t panel) const;
+    void write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
+                     int32_t count) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
     bool read_pairs(const Scratch &scratch, Batch *batch);
     int64_t head_of(const TileRowCursor &row) const {

@@ -172,6 +172,9 @@ void queries(PackQueriesStages &s, const Tile &tile, int lanes) {
         .reorder(feature, s.scan.y, block)
         .vectorize(feature, lanes)
         .unroll(feature);
+    RVar fold("fold"), part_of("part_of");
+    s.largest.compute_root().store_in(MemoryType::Stack);
+    s.largest.update().split(s.fold, fold, part_of, at_once).atomic().vectorize(part_of);
 }
 void keys(PackKeysStages &s, const Tile &tile, int lanes) {
     vectors::keys(s, tile, read_lanes(s.packed.type().bits(), s.panel_keys, lanes));
@@ -180,10 +183,16 @@ void values(PackValuesStages &s, const Tile &tile, int lanes) {
     vectors::values(s, tile, read_lanes(s.packed.type().bits(), s.format.plane, lanes));
 }
 
+// As vectors::merge, four vectors at a time.
+void merge(MergeStages &s, const Tile &tile, int lanes) {
+    const int at_once = 4 * lanes;
+    vectors::merge(s, tile, s.value_dim % at_once == 0 ? at_once : lanes);
+}
+
 }  // namespace
 
-const Schedule kArmSchedule{queries,       keys,           values,         partial,
-                            gather,        vectors::pairs, vectors::merge, vectors::summarise,
+const Schedule kArmSchedule{queries,       keys,           values, partial,
+                            gather,        vectors::pairs, merge,  vectors::summarise,
                             vectors::route};
 
 }  // namespace lacuna
