@@ -80,13 +80,13 @@ void define_integer_dot(PartialStages &s, const PartialInputs &in) {
         cast<int32_t>(s.units(feature, r, i)) * cast<int32_t>(cast<int16_t>(key));
 }
 
-// Rows of Q as halves, in a unit that is a power of two and puts the largest between 1 and 2: sums
-// of 16 products pass f16's range only where K is beyond 2,047. They become Inf or NaN then, and
-// so does what keeps them.
+// Rows of Q as halves, in a unit that is a power of two and puts the largest between 1/2 and 1:
+// sums of 32 products pass f16's range only where K is beyond 2,047. They become Inf or NaN then,
+// and so does what keeps them.
 void define_half_query(PartialStages &s) {
     const Var r = s.r, i = s.i;
     define_largest(s);
-    Expr exponent = clamp(s.row_largest(r, i) >> kMantissa, 1, 2 * kBias - 1);
+    Expr exponent = clamp(s.row_largest(r, i) >> kMantissa, 1, 2 * kBias - 2) + 1;
     s.unit(r, i) = power(exponent);
     s.units_per_one(r, i) = power(2 * kBias - exponent);
     s.half_query = Func("half_query");
@@ -94,19 +94,19 @@ void define_half_query(PartialStages &s) {
     s.half_query(s.d, r, i) = cast<float16_t>(select(s.d < s.head_dim, x, 0.0f));
 }
 
-// Sums of 16 features, or of 8 where less is left over, are made in f16, and added in f32.
+// Sums of 32 features, or of fewer where they would be padded, are made in f16 and added in f32.
 void define_half_dot(PartialStages &s, const PartialInputs &in) {
-    constexpr int kMost = 16;
+    constexpr int kMost = 32, kLeast = 8;
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     Var c("c");
     define_half_query(s);
-    const int over = s.head_dim % kMost;
-    s.half_chain = over == 0 || over > kMost / 2 ? kMost : kMost / 2;
+    const int padded = (s.head_dim + kLeast - 1) / kLeast * kLeast;
+    s.half_chain = std::gcd(padded, kMost);
     s.half_features = RDom(0, s.half_chain, "half_features");
-    s.features = RDom(0, (s.head_dim + s.half_chain - 1) / s.half_chain, "features");
+    s.features = RDom(0, padded / s.half_chain, "features");
     s.half_dot = Func("half_dot");
     Expr d = c * s.half_chain + s.half_features;
-    Expr key = in.key(ki, over == 0 ? d : min(d, s.head_dim - 1), kj, i);
+    Expr key = in.key(ki, padded == s.head_dim ? d : min(d, s.head_dim - 1), kj, i);
     s.half_dot(ki, c, kj, r, i) = cast<float16_t>(0);
     s.half_dot(ki, c, kj, r, i) += s.half_query(d, r, i) * key;
     s.dot(ki, kj, r, i) = 0.0f;

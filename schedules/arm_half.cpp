@@ -49,6 +49,7 @@ void half_dots(PartialStages &s, const Var &row_block, const Tile &tile, int lan
     load_lanes(query, s.d, s.half_chain, s.r, tile.score_rows);
     s.half_query.compute_at(s.out, s.i).store_in(MemoryType::Stack).vectorize(s.d, kHalves);
     vectors::row_units(s);
+    s.lane_largest.update().unroll(s.scan, 4);
 }
 
 void half_products(PartialStages &s, const Tile &tile) {

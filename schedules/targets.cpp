@@ -89,7 +89,7 @@ constexpr Tile kArm64Single{1, 1, 1, 16, 8, 2};
 
 // Eight halves a vector: half as many registers hold a row's sums, and their f32 sums as many
 // again.
-constexpr Tile kArm64Halves{8, 4, 2, 2, 8, 1}, kArm64FewHalves{4, 4, 2, 2, 8, 1};
+constexpr Tile kArm64Halves{8, 4, 2, 1, 8, 1}, kArm64FewHalves{4, 4, 2, 1, 8, 1};
 constexpr Tile kArm64SingleHalves{1, 1, 1, 4, 8, 4};
 
 // Every CPU converts f16 (fcvtl, fcvtn). Halide and LLVM do so only where they may compute in f16
