@@ -37,7 +37,7 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
         max(s.magnitude(s.scan.x), magnitude_bits(s.packed(s.scan.x, s.scan.y)));
     s.largest = Func("largest");
     s.fold = RDom(0, head_dim, "features");
-    s.largest() = 0;
+    s.largest() = Int(32).min();
     s.largest() = max(s.largest(), s.magnitude(s.fold));
     s.nonfinite(s.r) = flag(s.largest());
     return s;

@@ -24,8 +24,14 @@ public:
 private:
     struct Item {
         int32_t slots, edges;
+        bool operator==(const Item &other) const {
+            return slots == other.slots && edges == other.edges;
+        }
     };
-    void read_item(const Scratch &scratch, int32_t index, Item *item);
+    template <class Visit>
+    Item walk_item(int32_t &run_index, int32_t &panel_of_run, Visit visit) const;
+    Item next_item() const;
+    void read_item(const Scratch &scratch, int32_t index);
     void write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
                      int32_t count) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
