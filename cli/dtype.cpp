@@ -68,7 +68,7 @@ Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const 
 }
 
 Dtypes with_arithmetic(Dtypes dtypes, const std::string &text, const std::string &where) {
-    if (text.empty() || text == dtype_name(LAC_F32)) return dtypes;
+    if (text == dtype_name(LAC_F32)) return dtypes;
     if (text != dtype_name(LAC_F16))
         throw bad_input(where + ": '" + text + "', expected f32 or f16");
     if (dtypes.k != LAC_F16 || dtypes.v != LAC_F16)

@@ -30,7 +30,7 @@ const char *lac_type_name(lac_type type);     // "LAC_F16"
 Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const std::string &where,
                    const std::string &kv_where);
 
-// These types, computed with in "f32" (or "") or "f16", which K and V must be then.
+// These types, computed with in "f32", or in "f16", which K and V must be then.
 Dtypes with_arithmetic(Dtypes dtypes, const std::string &text, const std::string &where);
 
 }  // namespace lacuna
