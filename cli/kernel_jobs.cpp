@@ -216,9 +216,10 @@ const Tier &code_of(const Platform &platform, const Tier &tier) {
 }
 
 const Tier &products_of(const Platform &platform, const Tier &tier, const KernelSpec &kernel) {
-    if (tier.own_integers && kernel.dtypes.k == LAC_I8) return tier;
     const Tier *halves = kernel.dtypes.halves() ? halves_of(platform, tier) : nullptr;
-    return halves ? *halves : code_of(platform, tier);
+    if (halves) return *halves;
+    const bool own_integers = tier.own_integers && kernel.dtypes.k == LAC_I8;
+    return own_integers ? tier : code_of(platform, tier);
 }
 
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,

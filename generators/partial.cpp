@@ -198,8 +198,9 @@ void define_softmax(PartialStages &s, const PartialInputs &in, int lanes) {
 void define_half_product(PartialStages &s, const PartialInputs &in) {
     const Var x = s.x, plane = s.plane, ki = s.ki, kj = s.kj, r = s.r, i = s.i;
     const int keys = s.format.panel_keys;
+    const auto divisor = static_cast<float>(keys);
     s.half_weight = Func("half_weight");
-    s.half_weight(ki, kj, r, i) = cast<float16_t>(s.weight(ki, kj, r, i) * (1.0f / keys));
+    s.half_weight(ki, kj, r, i) = cast<float16_t>(s.weight(ki, kj, r, i) * (1.0f / divisor));
     s.half_keys = RDom(0, keys, "half_keys");
     const RVar key = s.half_keys;
     Expr masked = same_bits(s.score(key, kj, r, i), kMasked);
@@ -211,7 +212,7 @@ void define_half_product(PartialStages &s, const PartialInputs &in) {
     s.each_key = RDom(0, in.slots, "each_panel");
     s.product(x, plane, r, i) = 0.0f;
     s.product(x, plane, r, i) += cast<float>(s.half_product(x, plane, s.each_key, r, i));
-    s.attended(x, plane, r, i) = s.product(x, plane, r, i) * static_cast<float>(keys);
+    s.attended(x, plane, r, i) = s.product(x, plane, r, i) * divisor;
 }
 
 void define_product(PartialStages &s, const PartialInputs &in) {

@@ -78,6 +78,7 @@ TEST(KernelJobs, ArithmeticInF16IsOneCodeForPackedKeys) {
         const std::string own = tier == std::string("neon") ? "_neon" : "_af16_fp16";
         EXPECT_EQ(halves.partial.symbol, "lac_partial_f16_d64" + own);
         EXPECT_EQ(halves.partial_few.symbol, "lac_partial_few_f16_d64" + own);
+        ASSERT_TRUE(halves.partial_row && halves.gather && f32.gather);
         EXPECT_EQ(halves.partial_row->symbol, "lac_partial_row_f16_d64" + own);
         EXPECT_EQ(text(*halves.gather), text(*f32.gather));
         EXPECT_EQ(text(halves.pack_keys), text(f32.pack_keys));
