@@ -150,6 +150,19 @@ TEST_P(Halves, SayWhereScoresEnd) {
     }
 }
 
+// A sum that ends at -Inf though the score is -2: its key must not just vanish.
+TEST_P(Halves, LoseNoKeyWhoseSumsEnd) {
+    Problem p = halves("dense", 1, 1, 40);
+    p.scale = 1e-6f;
+    Tensors t(p);
+    t.q.fill_with(1);
+    t.k.fill_with(0);
+    for (int d = 0; d < 32; d++) t.k.at(0, 0, 3, d) = -60000.0f;
+    ASSERT_EQ(run(kernel(p), p, t), LAC_OK);
+    for (int i = 0; i < p.q_tokens; i++)
+        ASSERT_EQ(std::isfinite(t.out.at(0, 0, i, 5)), i < 3 || !computes_in_halves()) << i;
+}
+
 TEST_P(Halves, BiasAndSinksAreThoseOfF32) {
     Problem p = halves("window:40+every:8", 4, 2, 130);
     p.sink_logits = {0, 1, -2, 3};
