@@ -23,6 +23,9 @@ struct BundleRequest {
     std::optional<Spec> spec = std::nullopt;  // whose layers the manifest lists
 };
 
+// What a kernel's products are computed in on a tier.
+lac_type arithmetic_of(const KernelSpec &kernel, const Tier &tier);
+
 // The functions of every kernel on every tier: [kernel][tier].
 using BundleFunctions = std::vector<std::vector<VariantFunctions>>;
 BundleFunctions functions_of(const BundleRequest &request);

@@ -23,9 +23,9 @@ std::string pattern_initialiser(const lac_pattern &p) {
     return text + "}}";
 }
 
-std::string types_initialiser(const Dtypes &dtypes) {
+std::string types_initialiser(const Dtypes &dtypes, lac_type arithmetic) {
     std::string text;
-    for (const lac_type type : {dtypes.q, dtypes.k, dtypes.v})
+    for (const lac_type type : {dtypes.q, dtypes.k, dtypes.v, arithmetic})
         text += std::string(lac_type_name(type)) + ", ";
     return text;
 }
@@ -70,8 +70,8 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
         "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
         number(format.panel_keys) + number(format.chunk) + number(format.plane) +
         number(format.tile_pairs) + number(f.tiles.tile.rows) + number(tier.tile.rows) +
-        number(format.key_group) + types_initialiser(k.dtypes) + number(k.head_dim) +
-        number(k.value_dim) + number(padded / format.plane) +
+        number(format.key_group) + types_initialiser(k.dtypes, arithmetic_of(k, tier)) +
+        number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
         number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
         f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
         f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";
@@ -90,18 +90,38 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
 
 }  // namespace
 
+lac_type arithmetic_of(const KernelSpec &kernel, const Tier &tier) {
+    return tier.halves ? kernel.dtypes.arithmetic : LAC_F32;
+}
+
+namespace {
+
+// Can the target do this at all?
+void check_kernel(const BundleRequest &request, const KernelSpec &k) {
+    const std::string target = "--target " + std::string(request.platform.clang_triple) + ": ";
+    if (request.platform.halide_arch == Halide::Target::Hexagon && !k.dtypes.fixed8())
+        throw unsupported(target + k.dtypes.name() +
+                          ", expected --dtype fixed8: HVX computes in integers");
+    std::string tiers;
+    for (const Tier *t : request.tiers) {
+        if (arithmetic_of(k, *t) == k.dtypes.arithmetic) return;
+        tiers += (tiers.empty() ? "" : ", ") + std::string(t->name);
+    }
+    throw unsupported(target + k.name() + ": arithmetic in f16, which none of the tiers has (" +
+                      tiers + "), expected a target with aarch64's fp16 or dotprod");
+}
+
+}  // namespace
+
 BundleFunctions functions_of(const BundleRequest &request) {
     BundleFunctions all;
     for (const KernelSpec &k : request.kernels) {
-        if (request.platform.halide_arch == Halide::Target::Hexagon && !k.dtypes.fixed8())
-            throw unsupported("--target " + std::string(request.platform.clang_triple) + ": " +
-                              k.dtypes.name() +
-                              ", expected --dtype fixed8: HVX computes in integers");
+        check_kernel(request, k);
         all.emplace_back();
         for (const Tier *t : request.tiers) {
-            const Tier &code = code_of(request.platform, *t);
+            const Tier &code = products_of(request.platform, *t, k);
             const Tier own = tier_of(k, code);
-            const bool tuned = request.tiles && !k.dtypes.fixed8();
+            const bool tuned = request.tiles && !k.dtypes.fixed8() && !k.dtypes.halves();
             const Tiles tiles = tuned ? request.tiles(k, code) : Tiles{own.tile, own.few};
             all.back().push_back(functions_of(request.name, k, request.platform, *t, tiles));
         }
@@ -122,10 +142,10 @@ std::string table_source(const BundleRequest &request, const BundleFunctions &fu
         for (size_t t = 0; t < request.tiers.size(); t++)
             variants += variant_row(k, tier_of(k, *request.tiers[t]), functions[i][t], pattern);
         variants += "};\n";
-        kernels += "    {\"" + k.name() + "\", " + types_initialiser(k.dtypes) +
-                   std::to_string(k.head_dim) + ", " + std::to_string(k.value_dim) + ", " +
-                   pattern + ", variants_" + id + ", " + std::to_string(request.tiers.size()) +
-                   "},\n";
+        kernels += "    {\"" + k.name() + "\", " +
+                   types_initialiser(k.dtypes, k.dtypes.arithmetic) + std::to_string(k.head_dim) +
+                   ", " + std::to_string(k.value_dim) + ", " + pattern + ", variants_" + id + ", " +
+                   std::to_string(request.tiers.size()) + "},\n";
     }
     return "// The kernel table of bundle " + request.name +
            ".\n#include \"runtime/bundle.h\"\n#include \"runtime/fixed8.h\"\n\n" +

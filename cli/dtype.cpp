@@ -67,4 +67,15 @@ Dtypes read_dtypes(const std::string &dtype, const std::string &kv_dtype, const 
     return {q, k, dtype_of(kv_dtype.substr(comma + 1), kv_where, kv_dtype, true)};
 }
 
+Dtypes with_arithmetic(Dtypes dtypes, const std::string &text, const std::string &where) {
+    if (text == dtype_name(LAC_F32)) return dtypes;
+    if (text != dtype_name(LAC_F16))
+        throw bad_input(where + ": '" + text + "', expected f32 or f16");
+    if (dtypes.k != LAC_F16 || dtypes.v != LAC_F16)
+        throw bad_input(where + ": f16 needs K and V of f16, found " +
+                        (dtypes.fixed8() ? kFixed8 : dtypes.kv_name()));
+    dtypes.arithmetic = LAC_F16;
+    return dtypes;
+}
+
 }  // namespace lacuna

@@ -20,6 +20,7 @@ namespace {
 
 struct Options {
     std::string target = "host", spec, out, name = "lac", dtype = "f32", kv_dtype;
+    std::string arithmetic = "f32";
     std::vector<std::string> patterns, tiers;
     std::vector<int> head_dims{64, 128};
     int value_dim = 0, tokens = 0;
@@ -44,7 +45,8 @@ std::vector<const Tier *> tiers_of(const Platform &platform,
 std::vector<KernelSpec> kernels_of(const Options &o) {
     std::vector<KernelSpec> kernels;
     try {
-        const Dtypes dtypes = usage_dtypes(o.dtype, o.kv_dtype);
+        const Dtypes dtypes =
+            with_arithmetic(usage_dtypes(o.dtype, o.kv_dtype), o.arithmetic, "--arithmetic");
         for (const int d : o.head_dims) {
             if (o.patterns.empty())
                 add_kernel(kernels,
@@ -133,6 +135,9 @@ void add_generate(CLI::App &app) {
         ->expected(1)
         ->take_all();
     add_dtype_options(*sub, o->dtype, o->kv_dtype);
+    sub->add_option("--arithmetic", o->arithmetic,
+                    "Of products: f32, or f16 on tiers that have it, with K and V of f16")
+        ->capture_default_str();
     sub->add_option("--head-dim", o->head_dims, "Head sizes")
         ->delimiter(',')
         ->capture_default_str();

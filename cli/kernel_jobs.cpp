@@ -84,7 +84,7 @@ public:
           kernel_(kernel),
           platform_(platform),
           code_(code_of(platform, tier)),
-          dots_(tier.own_integers && kernel.dtypes.k == LAC_I8 ? tier : code_),
+          products_(products_of(platform, tier, kernel)),
           tiles_(tiles) {}
 
     // Of Q or K, or of V or the output.
@@ -106,13 +106,14 @@ public:
     // A tier that groups the features of integers in a way of its own packs them itself.
     Function pack_keys(lac_type from) const {
         const lac_type k = kernel_.dtypes.k;
-        const bool same = dots_.format.key_group == code_.format.key_group;
+        const bool same = products_.format.key_group == code_.format.key_group;
         return of_head("pack_keys", packing(from, k), packing_params(from, k),
-                       same ? code_ : dots_);
+                       same ? code_ : products_);
     }
-    // Of K in panels: integers are multiplied by the tier's own instructions.
+    // Of K in panels: integers and halves are multiplied by the tier's own instructions.
     Function partial(const std::string &name, Params params = {}) const {
-        return of_both(name, "partial", std::move(params), dots_);
+        if (computes_in_halves()) params["arithmetic"] = halide_type_name(LAC_F16);
+        return of_both(name, "partial", std::move(params), products_);
     }
     // Of listed keys, which lie in rows.
     Function listed(const std::string &name, const char *generator, Params params = {}) const {
@@ -132,10 +133,21 @@ public:
         f.symbol += "_r" + std::to_string(tiles_.tile.rows);
         return f;
     }
-    Function whole(Function f) const { return tiled(std::move(f), tiles_.tile, code_.tile); }
-    Function few(Function f) const { return tiled(std::move(f), tiles_.few, code_.few); }
+    Function whole(Function f) const {
+        const Tier &usual = *f.tier;
+        return tiled(std::move(f), has_own_tiles(usual) ? usual.tile : tiles_.tile, usual.tile);
+    }
+    Function few(Function f) const {
+        const Tier &usual = *f.tier;
+        return tiled(std::move(f), has_own_tiles(usual) ? usual.few : tiles_.few, usual.few);
+    }
+    bool computes_in_halves() const { return kernel_.dtypes.halves() && products_.halves; }
 
 private:
+    // Beside the kernel's tiles, which are those of products in f16.
+    bool has_own_tiles(const Tier &code) const {
+        return computes_in_halves() && &code != &products_;
+    }
     Function of_head(const char *generator, const std::string &types, Params params,
                      const Tier &code) const {
         const std::string size = std::to_string(kernel_.head_dim);
@@ -147,6 +159,7 @@ private:
                      const Tier &code) const {
         KernelSpec types = kernel_;
         types.dtypes.q = types.dtypes.k == LAC_I8 ? LAC_F32 : types.dtypes.k;
+        types.dtypes.arithmetic = params.count("arithmetic") ? LAC_F16 : LAC_F32;
         params["head_dim"] = std::to_string(types.head_dim);
         params["value_dim"] = std::to_string(types.value_dim);
         params["keys.type"] = halide_type_name(types.dtypes.k);
@@ -164,7 +177,7 @@ private:
     const std::string &prefix_;
     const KernelSpec &kernel_;
     const Platform &platform_;
-    const Tier &code_, &dots_;
+    const Tier &code_, &products_;
     const Tiles &tiles_;
 };
 
@@ -202,11 +215,18 @@ const Tier &code_of(const Platform &platform, const Tier &tier) {
     return tier.shares ? *find_tier(platform, tier.shares) : tier;
 }
 
+const Tier &products_of(const Platform &platform, const Tier &tier, const KernelSpec &kernel) {
+    const Tier *halves = kernel.dtypes.halves() ? halves_of(platform, tier) : nullptr;
+    if (halves) return *halves;
+    const bool own_integers = tier.own_integers && kernel.dtypes.k == LAC_I8;
+    return own_integers ? tier : code_of(platform, tier);
+}
+
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier, const Tiles &tiles) {
     const Functions f(prefix, kernel, platform, tier, tiles);
     if (kernel.dtypes.fixed8()) return fixed8_functions(f, code_of(platform, tier), tiles);
-    const auto [q, k, v] = kernel.dtypes;
+    const lac_type q = kernel.dtypes.q, k = kernel.dtypes.k, v = kernel.dtypes.v;
     const std::string rows = std::to_string(code_of(platform, tier).few.rows);
     VariantFunctions all{
         tiles,

@@ -43,8 +43,11 @@ struct VariantFunctions {
 // The tier whose code a tier runs: itself, or the one it shares with.
 const Tier &code_of(const Platform &platform, const Tier &tier);
 
+// The tier whose code multiplies a kernel's packed keys and values.
+const Tier &products_of(const Platform &platform, const Tier &tier, const KernelSpec &kernel);
+
 // Tiers that have code of their own are compiled; a tier that shares uses the other's functions.
-// `tiles` are those of code_of(tier).
+// `tiles` are those of products_of(tier).
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
                               const Platform &platform, const Tier &tier, const Tiles &tiles);
 

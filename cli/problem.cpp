@@ -34,8 +34,8 @@ const lac_bundle &bundle_for(const lac_pattern &pattern, const ProblemSize &size
 }
 
 lac_request request_for(const lac_pattern &pattern, const ProblemSize &size) {
-    return {sizeof(lac_request), size.dtypes.q, size.head_dim, size.value_dim, &pattern,
-            size.dtypes.k,       size.dtypes.v};
+    return {sizeof(lac_request), size.dtypes.q, size.head_dim,         size.value_dim, &pattern,
+            size.dtypes.k,       size.dtypes.v, size.dtypes.arithmetic};
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ namespace {
 // `asked` holds what earlier rows asked for, whichever kernel serves it.
 void add_row(const json &row, const std::string &where, std::set<std::string> &asked,
              std::vector<KernelSpec> &kernels) {
-    check_members(row, where, {"dtype", "kv_dtype", "head_dim", "value_dim", "pattern"});
+    check_members(row, where,
+                  {"dtype", "kv_dtype", "arithmetic", "head_dim", "value_dim", "pattern"});
     if (!row.contains("head_dim")) throw bad_input(where + " has no head_dim");
     const json dims = row["head_dim"].is_array() ? row["head_dim"] : json{row["head_dim"]};
     const Dtypes dtypes = dtypes_in(row, where);
@@ -62,8 +63,12 @@ std::string text_of(const json &value, const std::string &where) {
 
 Dtypes dtypes_in(const json &row, const std::string &where) {
     const std::string place = where + ".dtype", kv_place = where + ".kv_dtype";
-    return read_dtypes(text_of(row.value("dtype", json("f32")), place),
-                       text_of(row.value("kv_dtype", json("")), kv_place), place, kv_place);
+    const std::string arithmetic_place = where + ".arithmetic";
+    const Dtypes dtypes =
+        read_dtypes(text_of(row.value("dtype", json("f32")), place),
+                    text_of(row.value("kv_dtype", json("")), kv_place), place, kv_place);
+    return with_arithmetic(dtypes, text_of(row.value("arithmetic", json("f32")), arithmetic_place),
+                           arithmetic_place);
 }
 
 lac_pattern pattern_of(const json &value, const std::string &where) {
@@ -95,7 +100,7 @@ void add_kernel(std::vector<KernelSpec> &kernels, const KernelSpec &kernel) {
 std::string KernelSpec::types() const {
     const std::string dims =
         std::to_string(head_dim) + (value_dim == head_dim ? "" : "x" + std::to_string(value_dim));
-    return dtypes.name() + "_d" + dims;
+    return dtypes.name() + "_d" + dims + (dtypes.halves() ? "_af16" : "");
 }
 
 std::string KernelSpec::name() const {

@@ -17,7 +17,7 @@ struct KernelSpec {
     int head_dim, value_dim;
     std::optional<lac_pattern> pattern;  // compiled in; none: mask words, any pattern
 
-    std::string types() const;  // "f32_d64" or "f32_kvf16_d64x128"
+    std::string types() const;  // "f32_d64", "f32_kvf16_d64x128" or "f16_d64_af16"
     std::string name() const;   // "lac_attention_f32_d64", "lac_attention_window_256_f32_d64"
 };
 
@@ -38,8 +38,8 @@ struct Spec {
     std::vector<Layer> layers;      // from layer 0; empty when the spec has none
 };
 
-// {"kernels": [{"dtype": "f32", "kv_dtype": "f16", "head_dim": [64, 128], "value_dim": 64,
-//               "pattern": "window:256"}],
+// {"kernels": [{"dtype": "f32", "kv_dtype": "f16", "arithmetic": "f16", "head_dim": [64, 128],
+//               "value_dim": 64, "pattern": "window:256"}],
 //  "layers": [{"layers": "0-3,8", "pattern": "window:256"}, {"layers": "4-7", "pattern": "dense"}],
 //  "model": {"layers": 9, "heads": 8, "kv_heads": 2, "tokens": 4096, "head_dim": 64}}
 // Lists in head_dim multiply. Layers get kernels of model.head_dim, or else of all types that rows

@@ -11,7 +11,8 @@ void check_members(const nlohmann::json &row, const std::string &where,
                    const std::vector<std::string> &known);
 int whole_number(const nlohmann::json &value, const std::string &where);
 std::string text_of(const nlohmann::json &value, const std::string &where);
-Dtypes dtypes_in(const nlohmann::json &row, const std::string &where);  // dtype and kv_dtype
+// dtype, kv_dtype and arithmetic
+Dtypes dtypes_in(const nlohmann::json &row, const std::string &where);
 lac_pattern pattern_of(const nlohmann::json &value, const std::string &where);
 
 // Reads "model" and "layers", and adds the kernels that the layers need.

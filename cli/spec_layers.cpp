@@ -23,9 +23,9 @@ int count_of(const json &model, const char *key, int most, const std::string &wh
 }
 
 Model model_of(const json &model, const std::string &where) {
-    check_members(
-        model, where,
-        {"layers", "heads", "kv_heads", "tokens", "dtype", "kv_dtype", "head_dim", "value_dim"});
+    check_members(model, where,
+                  {"layers", "heads", "kv_heads", "tokens", "dtype", "kv_dtype", "arithmetic",
+                   "head_dim", "value_dim"});
     Model m{count_of(model, "layers", kMostLayers, where),
             count_of(model, "heads", kMostHeads, where),
             count_of(model, "kv_heads", kMostHeads, where),
@@ -47,7 +47,7 @@ std::vector<KernelSpec> types_of(const json &model, const std::string &where,
                             whole_number(model["head_dim"], where + ".head_dim"), value_dim,
                             std::nullopt, where)};
     }
-    for (const char *key : {"dtype", "kv_dtype", "value_dim"})
+    for (const char *key : {"dtype", "kv_dtype", "arithmetic", "value_dim"})
         if (model.contains(key)) throw bad_input(where + " has " + key + " and no head_dim");
     for (const KernelSpec &k : kernels)
         add_kernel(types, {k.dtypes, k.head_dim, k.value_dim, std::nullopt});

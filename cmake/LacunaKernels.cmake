@@ -1,11 +1,11 @@
 # lacuna_add_kernels(<target> [NAME n] [TARGET triple] [SPEC file] [PATTERN p…] [HEAD_DIM d…]
-#                    [VALUE_DIM d] [DTYPE t] [KV_DTYPE t] [TIERS t…])
+#                    [VALUE_DIM d] [DTYPE t] [KV_DTYPE t] [ARITHMETIC t] [TIERS t…])
 #
 # Runs `lacuna generate` when the app is built and makes <target>, a static library with its
 # headers, to link against. The app's own toolchain needs neither Halide nor LLVM: only the tool,
 # which LACUNA_PROGRAM names or the PATH holds. CMake 3.16 is enough.
 function(lacuna_add_kernels target)
-  cmake_parse_arguments(ARG "" "NAME;TARGET;SPEC;VALUE_DIM;DTYPE;KV_DTYPE" "PATTERN;HEAD_DIM;TIERS" ${ARGN})
+  cmake_parse_arguments(ARG "" "NAME;TARGET;SPEC;VALUE_DIM;DTYPE;KV_DTYPE;ARITHMETIC" "PATTERN;HEAD_DIM;TIERS" ${ARGN})
   if(ARG_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "lacuna_add_kernels: unknown arguments ${ARG_UNPARSED_ARGUMENTS}")
   endif()
@@ -33,7 +33,7 @@ function(lacuna_add_kernels target)
       list(APPEND options ${option} ${value})
     endif()
   endforeach()
-  foreach(key TARGET VALUE_DIM DTYPE KV_DTYPE)
+  foreach(key TARGET VALUE_DIM DTYPE KV_DTYPE ARITHMETIC)
     if(ARG_${key})
       string(REPLACE "_" "-" option "${key}")
       string(TOLOWER "--${option}" option)

@@ -19,7 +19,8 @@ struct Array : npy {
 // Milliseconds of the best of some calls.
 double attend(const lac_pattern &pattern, const lac_tensor &q, const lac_tensor &k,
               const lac_tensor &v, const lac_tensor &out, int threads) {
-    const lac_request request{sizeof request, LAC_F32, q.features, v.features, &pattern, {}, {}};
+    const lac_request request{sizeof request, LAC_F32, q.features, v.features,
+                              &pattern,       {},      {},         {}};
     const lac_shape shape{sizeof shape, 1,       q.heads, k.heads, q.tokens, k.tokens,
                           nullptr,      nullptr, nullptr, nullptr, nullptr};
     lac::Attention attention(lac_kernels, request, pattern, shape, threads);

@@ -139,6 +139,7 @@ public:
     GeneratorParam<int> value_dim{"value_dim", 64};
     GeneratorParam<std::string> pattern{"pattern", ""};  // empty: mask words
     GeneratorParam<int> rows{"rows", 0};                 // of a tile: the tier's (0) or its few
+    GeneratorParam<Type> arithmetic{"arithmetic", Float(32)};  // of products; f16: of f16 K and V
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 3>> keys{"keys"};
     Input<Buffer<float, 2>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
@@ -180,6 +181,7 @@ public:
         in.tiles = tiles;
         in.edges = edges;
         in.tile_count = queries.dim(2).extent();
+        in.halves = arithmetic.value() == Float(16);
         read_keys(in, panel);
         read_values(in, panel);
         in.feature = [](const Expr &d, const PlacedFeature &at) { return at(d); };
@@ -214,7 +216,7 @@ private:
             return;
         }
         in.key_bits = keys.type().bits();
-        const Func wide = convert().widened(keys);
+        const Func wide = in.halves ? Func(keys) : convert().widened(keys);
         in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
             return wide(ki, d, panel(slot, item));
         };
@@ -222,7 +224,7 @@ private:
     void read_values(PartialInputs &in, const PanelOf &panel) {
         in.value_bits = values.type().bits();
         if (values.type() == Int(8)) in.value_scale = scale_of(value_scales, panel);
-        const Func wide = convert().widened(values);
+        const Func wide = in.halves ? Func(values) : convert().widened(values);
         in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
                        const Expr &plane) { return wide(x, ki, panel(slot, item), plane); };
     }

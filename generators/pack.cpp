@@ -35,8 +35,11 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
     s.magnitude(s.d) = 0;
     s.magnitude(s.scan.x) =
         max(s.magnitude(s.scan.x), magnitude_bits(s.packed(s.scan.x, s.scan.y)));
-    RDom features(0, head_dim, "features");
-    s.nonfinite(s.r) = flag(maximum(features, s.magnitude(features), "largest"));
+    s.largest = Func("largest");
+    s.fold = RDom(0, head_dim, "features");
+    s.largest() = Int(32).min();
+    s.largest() = max(s.largest(), s.magnitude(s.fold));
+    s.nonfinite(s.r) = flag(s.largest());
     return s;
 }
 

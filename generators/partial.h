@@ -33,6 +33,7 @@ struct PartialInputs {
     ScaleOf key_scale, value_scale;  // value_scale: of V of 8 bits
     ValueOf value;
     int key_bits = 32, value_bits = 32;  // of an element, before it is widened
+    bool halves = false;                 // products in f16: key and value are not widened
     FeatureOf feature;
     Halide::Expr slots, edge_count;  // per item, the same for the whole batch
     Halide::Expr softcap;            // in base-2 units, 0 for none

@@ -8,9 +8,9 @@ namespace lacuna {
 
 // [tile rows, head_dim] of scaled queries, from rows at any offset.
 struct PackQueriesStages {
-    Halide::Func packed, nonfinite, magnitude;
+    Halide::Func packed, nonfinite, magnitude, largest;
     Halide::Var d{"d"}, r{"r"};
-    Halide::RDom scan;
+    Halide::RDom scan, fold;
     int head_dim = 0;
 };
 
@@ -50,11 +50,17 @@ struct PackValuesStages {
 struct PartialStages {
     Halide::Func query;  // (d, r, i), a tile's rows of Q
     // With K of 8 bits: magnitudes of Q, features side by side, its rows as integers, what a unit
-    // is worth, and the inverse of that. Else undefined.
+    // is worth, and the inverse of that. But for `units`, of arithmetic in f16 too. Else undefined.
     Halide::Func lane_largest, row_largest, units, unit, units_per_one;
     // Where a group has four features: (d, g, r, i), units are 256·digit 1 + digit 0, of 8 bits
     // each; (ki, g, kj, r, i), their dots with a key.
     Halide::Func digits, digit_dot;
+    // Of arithmetic in f16, else undefined: rows of Q, (d, r, i), divided by their unit, and
+    // weights, (ki, kj, r, i), as halves; the products of some features side by side, (ki, c, kj,
+    // r, i), and of a panel's keys, (x, plane, kj, r, i), summed.
+    Halide::Func half_query, half_weight, half_dot, half_product;
+    Halide::RDom half_features, half_keys;
+    int half_chain = 0;     // features that half_dot sums
     Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
     Halide::Func dot;       // Q·K, one register block
     // dot, then softcap (update 0), the bias (update 1) and the keep test (update 2)
@@ -67,7 +73,8 @@ struct PartialStages {
     Halide::Func attended;  // product of all planes of some rows
     Halide::Func out;       // attended, max and sum side by side
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
-    Halide::RDom features;  // with K of 8 bits: those of a group, and groups
+    // With K of 8 bits: those of a group, and groups. Of arithmetic in f16: half_dot's c.
+    Halide::RDom features;
     Halide::RDom scan, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
     Halide::Expr softcap_off, unbiased, finite_scores, finite_values;
     // (ki, d, kj, i) and (x, ki, kj, i, plane): elements as floats, where they are stored as less.

@@ -76,7 +76,8 @@ struct lac_variant {
     int32_t usual_rows;  // of the tier's own tile: what a plan computes hangs on no tuned one
     int32_t key_group;   // features of K side by side, of integers
     lac_type type, key_type,
-        value_type;  // of Q and the output, K, V; K and V are packed as they are
+        value_type;       // of Q and the output, K, V; K and V are packed as they are
+    lac_type arithmetic;  // of products with packed K and V
     int32_t head_dim, value_dim;
     int32_t value_planes;        // of `plane` features
     int32_t partial_row;         // floats of a partial result's row
@@ -104,7 +105,7 @@ struct lac_variant {
 
 struct lac_kernel_entry {
     const char *name;
-    lac_type type, key_type, value_type;
+    lac_type type, key_type, value_type, arithmetic;
     int32_t head_dim, value_dim;
     const lac_pattern *pattern;
     const lac_variant *variants;  // best first

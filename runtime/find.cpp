@@ -22,16 +22,24 @@ bool has_types(const lac_kernel_entry &e, const lac_request &r) {
 }
 
 // A kernel compiled for the pattern, else one for any pattern.
-const lac_kernel_entry *find_entry(const lac_bundle &bundle, const lac_request &r) {
+const lac_kernel_entry *find_entry(const lac_bundle &bundle, const lac_request &r,
+                                   lac_type arithmetic) {
     const int32_t value_dim = r.value_dim ? r.value_dim : r.head_dim;
     const lac_kernel_entry *any = nullptr;
     for (int32_t i = 0; i < bundle.kernel_count; i++) {
         const lac_kernel_entry &e = bundle.kernels[i];
-        if (!has_types(e, r) || e.head_dim != r.head_dim || e.value_dim != value_dim) continue;
+        if (e.arithmetic != arithmetic || !has_types(e, r)) continue;
+        if (e.head_dim != r.head_dim || e.value_dim != value_dim) continue;
         if (!e.pattern && !any) any = &e;
         if (e.pattern && r.pattern && lacuna::same_pattern(*e.pattern, *r.pattern)) return &e;
     }
     return any;
+}
+
+const lac_kernel_entry *find_entry(const lac_bundle &bundle, const lac_request &r) {
+    if (r.arithmetic != lac_type{}) return find_entry(bundle, r, r.arithmetic);
+    const lac_kernel_entry *entry = find_entry(bundle, r, LAC_F32);
+    return entry ? entry : find_entry(bundle, r, LAC_F16);
 }
 
 }  // namespace

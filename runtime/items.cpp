@@ -14,20 +14,36 @@ ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &k
       end_(tile.first_run + tile.runs),
       row_(plan, tile, in_.globals()) {}
 
-// Where the keys of a panel lie: its number in the store, or a row of K and V for each lane. Lanes
-// past the end of a list repeat its last key, and are masked.
-void ItemWalk::write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
-                          int32_t panel) const {
+namespace {
+
+// One array at a time: the compiler makes vectors of it.
+void count_up(int32_t *to, int32_t count, int32_t first, int32_t step) {
+    for (int32_t i = 0; i < count; i++) to[i] = first + i * step;
+}
+
+}  // namespace
+
+// Where the keys of panels lie that follow each other: their numbers in the store, or a row of K
+// and V for each lane. Lanes past the end of a list repeat its last key, and are masked.
+void ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info,
+                           int32_t panel, int32_t count) const {
+    const int32_t keys = plan_.variant->panel_keys;
     if (info.source == Source::kPanels) {
         const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
-        scratch.panels[place] = keys_.store[info.store].place(residue, panel);
-        scratch.first_keys[place] = residue + panel * plan_.variant->panel_keys * info.modulus;
+        const PackedStore &store = keys_.store[info.store];
+        const int32_t at = store.place(residue, panel), step = keys * info.modulus;
+        // A tile sees a panel of a ring once: at most one turn begins.
+        const int32_t ahead = smaller(count, (residue + 1) * store.per_residue - at);
+        count_up(scratch.panels + place, ahead, at, 1);
+        count_up(scratch.panels + place + ahead, count - ahead,
+                 residue * store.per_residue + store.fixed, 1);
+        count_up(scratch.first_keys + place, count, residue + panel * step, step);
         return;
     }
-    const int32_t keys = plan_.variant->panel_keys;
     const int64_t first = static_cast<int64_t>(panel) * keys;
     int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
-    for (int32_t i = 0; i < keys; i++) tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
+    for (int32_t i = 0; i < count * keys; i++)
+        tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
 }
 
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
@@ -40,29 +56,46 @@ void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
     for (int32_t r = 0; r < v.tile_rows; r++) to[r] = from[r];
 }
 
-// Consecutive panels of one segment up to the next multiple of chunk.
-void ItemWalk::read_item(const Scratch &scratch, int32_t index, Item *item) {
+// Consecutive panels of one segment up to the next multiple of chunk: visits those of each run, and
+// leaves run and panel behind them.
+template <class Visit>
+ItemWalk::Item ItemWalk::walk_item(int32_t &run_index, int32_t &panel_of_run, Visit visit) const {
     const int32_t chunk = plan_.variant->chunk;
-    const Run *run = &plan_.runs[run_];
+    const Run *run = &plan_.runs[run_index];
     const int32_t segment = run->segment;
-    const SegmentInfo &info = plan_.segment[segment];
-    const int32_t number = (run->first_panel + panel_) / chunk;
-    *item = {0, 0};
-    while (run_ != end_ && run->segment == segment) {
-        const int32_t panel = run->first_panel + panel_;
-        if (panel / chunk != number) break;
-        write_slot(scratch, index * chunk + item->slots, info, panel);
-        if (run->words != kAllKept) {
-            const int32_t place = index * chunk + item->edges++;
-            scratch.edges[place] = item->slots;
-            write_edge(scratch, place, *run, panel);
-        }
-        item->slots++;
-        if (++panel_ == run->panels) {
-            panel_ = 0;
-            run = &plan_.runs[++run_];
+    const int32_t end = ((run->first_panel + panel_of_run) / chunk + 1) * chunk;
+    Item item{0, 0};
+    while (run_index != end_ && run->segment == segment) {
+        const int32_t panel = run->first_panel + panel_of_run;
+        const int32_t count = smaller(run->panels - panel_of_run, end - panel);
+        if (count <= 0 || panel < end - chunk) break;
+        visit(*run, panel, count, item);
+        item.slots += count;
+        if (run->words != kAllKept) item.edges += count;
+        panel_of_run += count;
+        if (panel_of_run == run->panels) {
+            panel_of_run = 0;
+            run = &plan_.runs[++run_index];
         }
     }
+    return item;
+}
+
+ItemWalk::Item ItemWalk::next_item() const {
+    int32_t run = run_, panel = panel_;
+    return walk_item(run, panel, [](const Run &, int32_t, int32_t, const Item &) {});
+}
+
+void ItemWalk::read_item(const Scratch &scratch, int32_t index) {
+    const int32_t first = index * plan_.variant->chunk;
+    const auto write = [&](const Run &run, int32_t panel, int32_t count, const Item &before) {
+        write_slots(scratch, first + before.slots, plan_.segment[run.segment], panel, count);
+        for (int32_t i = 0; i < count && run.words != kAllKept; i++) {
+            scratch.edges[first + before.edges + i] = before.slots + i;
+            write_edge(scratch, first + before.edges + i, run, panel + i);
+        }
+    };
+    walk_item(run_, panel_, write);
 }
 
 // Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
@@ -95,7 +128,6 @@ bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
 }
 
 bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
-    Item item;
     if (most < 1 || run_ == end_) return false;
     const SegmentInfo &info = plan_.segment[plan_.runs[run_].segment];
     if (info.source == Source::kPairs && read_pairs(scratch, batch)) return true;
@@ -104,19 +136,12 @@ bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
     if (info.source == Source::kList)
         list_ = list_of(listing_atom(plan_, info), in_,
                         int64_t{kv_head_} * plan_.group_heads + tile_.first_head, tile_.position);
-    const int32_t first = run_;
-    read_item(scratch, 0, &item);
-    *batch = {plan_.runs[first].segment, 1, item.slots, item.edges, 0};
-    while (batch->items < most && run_ != end_ && plan_.runs[run_].segment == batch->segment) {
-        const int32_t run = run_, panel = panel_;
-        read_item(scratch, batch->items, &item);
-        if (item.slots != batch->slots || item.edges != batch->edges) {
-            run_ = run;
-            panel_ = panel;
-            break;
-        }
-        batch->items++;
-    }
+    const Item item = next_item();
+    *batch = {plan_.runs[run_].segment, 0, item.slots, item.edges, 0};
+    do {
+        read_item(scratch, batch->items++);
+    } while (batch->items < most && run_ != end_ && plan_.runs[run_].segment == batch->segment &&
+             next_item() == item);
     return true;
 }
 

@@ -24,10 +24,16 @@ public:
 private:
     struct Item {
         int32_t slots, edges;
+        bool operator==(const Item &other) const {
+            return slots == other.slots && edges == other.edges;
+        }
     };
-    void read_item(const Scratch &scratch, int32_t index, Item *item);
-    void write_slot(const Scratch &scratch, int32_t place, const SegmentInfo &info,
-                    int32_t panel) const;
+    template <class Visit>
+    Item walk_item(int32_t &run_index, int32_t &panel_of_run, Visit visit) const;
+    Item next_item() const;
+    void read_item(const Scratch &scratch, int32_t index);
+    void write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
+                     int32_t count) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
     bool read_pairs(const Scratch &scratch, Batch *batch);
     int64_t head_of(const TileRowCursor &row) const {

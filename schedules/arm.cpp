@@ -2,7 +2,7 @@
 // weights, are loaded at once where other targets load each for a whole vector.
 #include <numeric>
 
-#include "schedules/vectors.h"
+#include "schedules/arm.h"
 
 namespace lacuna {
 
@@ -71,6 +71,10 @@ void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar 
 }
 
 void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
+    if (s.half_dot.defined()) {
+        arm::half_dots(s, row_block, tile, lanes);
+        return;
+    }
     if (s.digits.defined()) {
         digit_dots(s, row_block, tile.score_rows, lanes);
         return;
@@ -100,6 +104,10 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
 }
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
+    if (s.half_product.defined()) {
+        arm::half_products(s, tile);
+        return;
+    }
     const int unrolled = steps(tile.value_unroll, s.format.panel_keys);
     if (unrolled == 0) {
         vectors::products(s, tile, lanes);
@@ -164,6 +172,9 @@ void queries(PackQueriesStages &s, const Tile &tile, int lanes) {
         .reorder(feature, s.scan.y, block)
         .vectorize(feature, lanes)
         .unroll(feature);
+    RVar fold("fold"), part_of("part_of");
+    s.largest.compute_root().store_in(MemoryType::Stack);
+    s.largest.update().split(s.fold, fold, part_of, at_once).atomic().vectorize(part_of);
 }
 void keys(PackKeysStages &s, const Tile &tile, int lanes) {
     vectors::keys(s, tile, read_lanes(s.packed.type().bits(), s.panel_keys, lanes));
@@ -172,10 +183,16 @@ void values(PackValuesStages &s, const Tile &tile, int lanes) {
     vectors::values(s, tile, read_lanes(s.packed.type().bits(), s.format.plane, lanes));
 }
 
+// As vectors::merge, four vectors at a time.
+void merge(MergeStages &s, const Tile &tile, int lanes) {
+    const int at_once = 4 * lanes;
+    vectors::merge(s, tile, s.value_dim % at_once == 0 ? at_once : lanes);
+}
+
 }  // namespace
 
-const Schedule kArmSchedule{queries,       keys,           values,         partial,
-                            gather,        vectors::pairs, vectors::merge, vectors::summarise,
+const Schedule kArmSchedule{queries,       keys,           values, partial,
+                            gather,        vectors::pairs, merge,  vectors::summarise,
                             vectors::route};
 
 }  // namespace lacuna

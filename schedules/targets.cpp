@@ -87,6 +87,11 @@ constexpr Format kArm64Format{8, 31, 16, 4, 300};
 constexpr Tile kArm64Tile{8, 8, 4, 4, 8, 1}, kArm64Few{4, 4, 4, 4, 8, 1};
 constexpr Tile kArm64Single{1, 1, 1, 16, 8, 2};
 
+// Eight halves a vector: half as many registers hold a row's sums, and their f32 sums as many
+// again.
+constexpr Tile kArm64Halves{8, 4, 2, 1, 8, 1}, kArm64FewHalves{4, 4, 2, 1, 8, 1};
+constexpr Tile kArm64SingleHalves{1, 1, 1, 4, 8, 4};
+
 // Every CPU converts f16 (fcvtl, fcvtn). Halide and LLVM do so only where they may compute in f16
 // as well, which `neon` never asks for: `ctest -R baseline` disassembles it.
 Tier arm64_tier(const char *name, uint32_t cpu_features, const char *shares) {
@@ -95,15 +100,24 @@ Tier arm64_tier(const char *name, uint32_t cpu_features, const char *shares) {
     tier.own_row = true;
     return tier;
 }
+// Its own code is that of arithmetic in f16 alone.
+Tier fp16_tier() {
+    Tier tier = arm64_tier("fp16", kCpuNeon | kCpuFp16, "neon");
+    tier.tile = kArm64Halves;
+    tier.few = kArm64FewHalves;
+    tier.single = kArm64SingleHalves;
+    tier.halves = "fp16";
+    return tier;
+}
 Tier dotprod_tier() {
     Tier tier = arm64_tier("dotprod", kCpuNeon | kCpuFp16 | kCpuDotProd, "neon");
+    tier.halves = "fp16";
     tier.features.push_back(Target::ARMDotProd);
     tier.format.key_group = 4;
     tier.own_integers = true;
     return tier;
 }
-const std::vector<Tier> kArm64Tiers = {dotprod_tier(),
-                                       arm64_tier("fp16", kCpuNeon | kCpuFp16, "neon"),
+const std::vector<Tier> kArm64Tiers = {dotprod_tier(), fp16_tier(),
                                        arm64_tier("neon", kCpuNeon, nullptr)};
 
 // 16 registers, and no fused multiply-add from Halide 21: what holds for sse41 holds here.
@@ -174,7 +188,7 @@ const std::vector<Platform> kPlatforms = {
     {"x86_64", "macos", Target::X86, 64, Target::OSX, "x86_64-apple-macos11", "darwin", kNotRun,
      "x86_64-apple-macos, x86_64-apple-darwin", &kX86Tiers},
     {"x86_64", "windows", Target::X86, 64, Target::Windows, "x86_64-pc-windows-msvc", "coff",
-     kNotRun, "x86_64-pc-windows-msvc", &kX86Tiers},
+     "under wine", "x86_64-pc-windows-msvc", &kX86Tiers},
     {"aarch64", "linux", Target::ARM, 64, Target::Linux, "aarch64-unknown-linux-gnu", "gnu",
      kEmulated, "aarch64-linux-gnu, aarch64-unknown-linux-musl", &kArm64Tiers},
     {"aarch64", "android", Target::ARM, 64, Target::Android, "aarch64-linux-android", "gnu",
@@ -202,8 +216,8 @@ const std::vector<Platform> kPlatforms = {
 // Other spellings in triples.
 const struct {
     const char *written, *means;
-} kAliases[] = {{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"armv7a", "arm"},
-                {"armv7l", "arm"},   {"armv7", "arm"},     {"darwin", "macos"}};
+} kAliases[] = {{"amd64", "x86_64"}, {"arm64", "aarch64"}, {"armv7a", "arm"},     {"armv7l", "arm"},
+                {"armv7", "arm"},    {"darwin", "macos"},  {"mingw32", "windows"}};
 
 bool has(const std::string &text, const std::string &part) {
     return text.find(part) != std::string::npos;
@@ -236,6 +250,10 @@ const Tier *find_tier(const Platform &platform, const std::string &name) {
     for (const Tier &t : *platform.tiers)
         if (t.name == name) return &t;
     return nullptr;
+}
+
+const Tier *halves_of(const Platform &platform, const Tier &tier) {
+    return tier.halves ? find_tier(platform, tier.halves) : nullptr;
 }
 
 std::vector<const Tier *> default_tiers(const Platform &platform) {

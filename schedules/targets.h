@@ -20,9 +20,10 @@ struct Tier {
     Tile tile;
     Tile few;     // of kernels for a few rows: the query heads that share a KV head, and a list
     Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
-    bool on_request = false;    // generated only when --tiers names it
-    bool own_integers = false;  // not shared: products of 8-bit keys
-    bool own_row = false;       // tiles of one row have a kernel of their own
+    bool on_request = false;       // generated only when --tiers names it
+    bool own_integers = false;     // not shared: products of 8-bit keys
+    bool own_row = false;          // tiles of one row have a kernel of their own
+    const char *halves = nullptr;  // the tier with its code for arithmetic in f16; null: none
 };
 
 // A family of triples that are compiled alike.
@@ -45,6 +46,8 @@ const std::vector<Platform> &platforms();
 // the triple is not supported.
 const Platform *find_platform(const std::string &triple);
 const Tier *find_tier(const Platform &platform, const std::string &name);
+// Whose code a tier runs where kernels compute in f16; null: it computes in f32.
+const Tier *halves_of(const Platform &platform, const Tier &tier);
 // Those that are not only on request.
 std::vector<const Tier *> default_tiers(const Platform &platform);
 // What Halide compiles a kernel of this tier for.

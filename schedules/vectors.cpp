@@ -34,9 +34,15 @@ void integer_dots(PartialStages &s, const Tile &tile, int lanes) {
 }  // namespace
 
 void units(PartialStages &s, int lanes) {
-    for (Func f : {s.units, s.unit, s.units_per_one, s.row_largest})
+    s.units.compute_at(s.out, s.i)
+        .store_in(MemoryType::Stack)
+        .vectorize(s.d, lanes, TailStrategy::GuardWithIf);
+    row_units(s);
+}
+
+void row_units(PartialStages &s) {
+    for (Func f : {s.unit, s.units_per_one, s.row_largest})
         f.compute_at(s.out, s.i).store_in(MemoryType::Stack);
-    s.units.vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     s.lane_largest.compute_at(s.row_largest, s.r).vectorize(s.l);
     s.lane_largest.update().reorder(s.l, s.scan).vectorize(s.l);
 }
@@ -92,6 +98,12 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
     };
     weights(s.weight, s.finite_scores);
     if (s.scaled_weight.defined()) weights(s.scaled_weight, s.finite_values);
+    if (s.half_weight.defined())
+        s.half_weight.compute_at(s.out, block)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.kj, s.format.chunk + 1)
+            .vectorize(s.ki, 2 * lanes)
+            .unroll(s.ki);
     s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)

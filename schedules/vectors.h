@@ -15,6 +15,8 @@ struct Blocks {
 void dots_by_panel(PartialStages &s, const Halide::Var &row_block, const Tile &tile, int lanes);
 // Rows of Q as integers.
 void units(PartialStages &s, int lanes);
+// What a row's unit is.
+void row_units(PartialStages &s);
 // A vector of features, with a weight for all of it.
 void products(PartialStages &s, const Tile &tile, int lanes);
 // Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.

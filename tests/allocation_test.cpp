@@ -130,7 +130,7 @@ void expect_none_while_attending(const Problem &p, const std::string &tier) {
     Tensors t(p);
     setenv("LACUNA_TIER", tier.c_str(), 1);
     const lac_pattern pattern = parse(p.pattern);
-    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}};
+    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}, {}};
     const lac_shape shape = p.shape();
     lac_lists lists = p.lists ? *p.lists : lac_lists{};
     lac_kernel kernel{};
@@ -183,7 +183,7 @@ TEST_P(Allocation, NoneWhilePlanningAndAttending) {
 // Errors are statuses and nothing else.
 TEST_P(Allocation, NoneWhileRefusing) {
     setenv("LACUNA_TIER", GetParam().c_str(), 1);
-    const lac_request request{sizeof(lac_request), LAC_F32, 63, 64, nullptr, {}, {}};
+    const lac_request request{sizeof(lac_request), LAC_F32, 63, 64, nullptr, {}, {}, {}};
     lac_kernel kernel{};
     lac_pattern pattern;
     lac_pattern_error error;

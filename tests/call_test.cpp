@@ -115,7 +115,7 @@ TEST(Call, TypesAreEachTensors) {
     p.q_tokens = p.k_tokens = 20;
     p.key_type = p.value_type = LAC_F16;
     const lac_pattern pattern = parse("window:9");
-    lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, LAC_F16, LAC_F16};
+    lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, LAC_F16, LAC_F16, {}};
     const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       20,     20,
                           nullptr,           nullptr, nullptr, nullptr, nullptr};
     lac::Attention attention(lac_kernels, request, pattern, shape);
@@ -171,8 +171,8 @@ TEST(Call, RequestsNameTypes) {
                 {static_cast<lac_type>(9), {}, {}, nullptr}};
     unsetenv("LACUNA_TIER");
     for (const auto &row : rows) {
-        const lac_request request{sizeof(lac_request), row.type,      64, 0, nullptr,
-                                  row.key_type,        row.value_type};
+        const lac_request request{sizeof(lac_request), row.type,       64, 0, nullptr,
+                                  row.key_type,        row.value_type, {}};
         lac_kernel kernel{};
         const lac_status status = lac_kernel_find(&lac_kernels, &request, &kernel);
         EXPECT_EQ(status, row.name ? LAC_OK : LAC_NO_KERNEL);
@@ -230,7 +230,7 @@ TEST(Call, TakesAnyStrideOfAnAxisOfOne) {
     Problem p;
     p.q_tokens = p.k_tokens = 9;
     const lac_pattern pattern = parse("dense");
-    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}};
+    const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}, {}};
     const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       9,      9,
                           nullptr,           nullptr, nullptr, nullptr, nullptr};
     lac::Attention attention(lac_kernels, request, pattern, shape);

@@ -233,6 +233,16 @@ TEST_F(Cli, BenchWritesAReport) {
     EXPECT_EQ(html.find("nan"), html.npos);
 }
 
+TEST_F(Cli, BenchDrawsAPicture) {
+    const std::string run = std::string(kBench) + "--png r.png";
+    EXPECT_EQ(call(run).code, 0);
+    const std::string png = read_file(at("r.png"));
+    ASSERT_GT(png.size(), 5000U);
+    EXPECT_EQ(png.substr(1, 3), "PNG");
+    // Two charts of 640 by 360, at twice the size: big-endian words of the header.
+    EXPECT_EQ(png.substr(16, 8), std::string("\0\0\x05\0\0\0\x05\xa0", 8));
+}
+
 // Lines join entries of one pattern and shape.
 TEST_F(Cli, ReportsOfSeveralPatternsHaveAChartForEach) {
     const std::string small =

@@ -1,7 +1,8 @@
-// --dtype and --kv-dtype as a user gives them.
+// --dtype, --kv-dtype and --arithmetic as a user gives them.
 #include <fstream>
 #include <limits>
 
+#include "cli/errors.h"
 #include "tests/cli_fixture.h"
 
 namespace lacuna {
@@ -65,6 +66,57 @@ TEST_F(Cli, BenchTakesTypes) {
     EXPECT_EQ(e["dtype"], "f32");
     EXPECT_EQ(e["kv_dtype"], "f16,bf16");
     EXPECT_NE(e["name"].get<std::string>().find("/dtype:f32_kf16_vbf16/"), std::string::npos);
+}
+
+const std::string kGenerate = "generate --head-dim 16 -o out --quiet ";
+
+std::vector<std::string> arithmetic_of_tiers(const json &manifest) {
+    std::vector<std::string> all;
+    for (const json &tier : manifest["kernels"][0]["tiers"])
+        all.push_back(tier["tier"].get<std::string>() + ":" +
+                      tier["arithmetic"].get<std::string>());
+    return all;
+}
+
+// By options, and by a spec.
+TEST_F(Cli, GenerateTakesArithmetic) {
+    put("s.json", R"({"kernels": [{"kv_dtype": "f16", "arithmetic": "f16", "head_dim": 16}]})");
+    for (const std::string &how :
+         {std::string("--kv-dtype f16 --arithmetic f16"), std::string("--spec s.json")}) {
+        const json manifest = parsed(kGenerate + "--target aarch64-linux-gnu --json " + how);
+        EXPECT_EQ(manifest["kernels"][0]["name"], "lac_attention_f32_kvf16_d16_af16");
+        EXPECT_EQ(manifest["kernels"][0]["arithmetic"], "f16");
+        EXPECT_EQ(arithmetic_of_tiers(manifest),
+                  (std::vector<std::string>{"dotprod:f16", "fp16:f16", "neon:f32"}));
+    }
+    const json usual = parsed(kGenerate + "--target aarch64-linux-gnu --json --kv-dtype f16");
+    EXPECT_EQ(usual["kernels"][0]["name"], "lac_attention_f32_kvf16_d16");
+    EXPECT_EQ(arithmetic_of_tiers(usual),
+              (std::vector<std::string>{"dotprod:f32", "fp16:f32", "neon:f32"}));
+}
+
+TEST_F(Cli, GenerateRefusesArithmetic) {
+    put("s.json", R"({"kernels": [{"kv_dtype": "bf16", "arithmetic": "f16", "head_dim": 16}]})");
+    const struct {
+        const char *options;
+        int code;
+        const char *named;
+    } rows[] = {
+        {"--dtype f16 --arithmetic f16", kUnsupportedTarget,
+         "lac_attention_f16_d16_af16: arithmetic in f16, which none of the tiers has (avx512vnni"},
+        {"--target aarch64-linux-gnu --tiers neon --dtype f16 --arithmetic f16", kUnsupportedTarget,
+         "none of the tiers has (neon), expected a target with aarch64's"},
+        {"--target aarch64-linux-gnu --arithmetic f16", kUsage,
+         "--arithmetic: f16 needs K and V of f16, found f32"},
+        {"--target aarch64-linux-gnu --dtype fixed8 --arithmetic f16", kUsage, "found fixed8"},
+        {"--dtype f16 --arithmetic f64", kUsage, "--arithmetic: 'f64', expected f32 or f16"},
+        {"--spec s.json", kBadInput, "s.json: kernels[0].arithmetic: f16 needs K and V of f16"}};
+    for (const auto &row : rows) {
+        const Ended ended = call(kGenerate + row.options);
+        EXPECT_EQ(ended.code, row.code) << row.options;
+        EXPECT_NE(ended.err.find(row.named), std::string::npos) << ended.err;
+        EXPECT_FALSE(std::filesystem::exists(at("out"))) << row.options;
+    }
 }
 
 }  // namespace

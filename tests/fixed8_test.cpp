@@ -72,7 +72,7 @@ struct Fixed8 {
     }
     lac_status attend() {
         const lac_request request{sizeof request, LAC_I8, size.head_dim, 0,
-                                  nullptr,        LAC_I8, LAC_I8};
+                                  nullptr,        LAC_I8, LAC_I8,        {}};
         lac_kernel kernel;
         if (lac_status e = lac_kernel_find(&lac_fixed8_kernels, &request, &kernel)) return e;
         size_t bytes = 0;

@@ -268,7 +268,7 @@ void one_case(Random &random, const lac_kernel &kernel, Counts &counts) {
 
 TEST(FuzzLists, NoIndexLeadsAstray) {
     setenv("LACUNA_TIER", "asan", 1);
-    const lac_request request{sizeof(lac_request), LAC_F32, kHeadDim, 0, nullptr, {}, {}};
+    const lac_request request{sizeof(lac_request), LAC_F32, kHeadDim, 0, nullptr, {}, {}, {}};
     lac_kernel kernel{};
     if (lac_kernel_find(&asan_kernels, &request, &kernel) == LAC_NO_TIER)
         GTEST_SKIP() << "this CPU has no AVX2";
@@ -284,7 +284,7 @@ TEST(FuzzLists, NoIndexLeadsAstray) {
 // The kernels do look: a row past the end of K is reported.
 TEST(FuzzListsDeathTest, KernelsReportAStrayRow) {
     setenv("LACUNA_TIER", "asan", 1);
-    const lac_request request{sizeof(lac_request), LAC_F32, kHeadDim, 0, nullptr, {}, {}};
+    const lac_request request{sizeof(lac_request), LAC_F32, kHeadDim, 0, nullptr, {}, {}, {}};
     lac_kernel kernel{};
     if (lac_kernel_find(&asan_kernels, &request, &kernel) == LAC_NO_TIER)
         GTEST_SKIP() << "this CPU has no AVX2";

@@ -170,11 +170,32 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     args.alibi_slopes = p.slopes();
     args.threads = p.threads;
     args.parallel_for = fresh_threads;
+    t.arithmetic = kernel.variant->arithmetic;
     const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
     return lac_attention(&kernel, plan, &q, &k, &v, &out, &args, workspace.data(), workspace_bytes);
 }
 
 namespace {
+
+double longest_row(const std::vector<float> &rows, int features) {
+    double longest = 0;
+    for (size_t at = 0; at < rows.size(); at += size_t(features)) {
+        double power = 0;
+        for (size_t d = 0; d < size_t(features); d++) power += double(rows[at + d]) * rows[at + d];
+        longest = std::max(longest, std::sqrt(power));
+    }
+    return longest;
+}
+
+// What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
+// relatively. Sums of products are about as large as the scores of rows in random directions, of
+// which a kept one may be small.
+double half_error(double largest_score, const std::vector<float> &q, const std::vector<float> &k,
+                  double scale, int features) {
+    const double usual = std::abs(scale) * longest_row(q, features) * longest_row(k, features) /
+                         std::sqrt(double(features));
+    return 0x1p-11 * (1 + std::max(largest_score, usual));
+}
 
 // The larger error, and NaN is larger than any number.
 double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
@@ -198,8 +219,8 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     std::vector<float> q = t.q.rows(b, h, nq);
     const bool integers = p.key_type == LAC_I8 && !lists_single_keys(pattern);
     if (integers) q = as_queried(q, static_cast<size_t>(p.head_dim), scale);
-    const OracleOutput want =
-        oracle(in, q.data(), t.k.rows(b, kv, nk).data(), t.v.rows(b, kv, nk).data());
+    const std::vector<float> k = t.k.rows(b, kv, nk);
+    const OracleOutput want = oracle(in, q.data(), k.data(), t.v.rows(b, kv, nk).data());
     const std::vector<float> got = t.out.rows(b, h, nq);
     const double unit = 8 * 1.1920929e-7 * want.largest_score;
     Judgement result;
@@ -211,15 +232,17 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     if (power > 0) tolerance += stored / power;
     // Of keys that are listed, some meet Q as it is and others Q as integers.
     const bool mixed = p.key_type == LAC_I8 && !integers;
-    const double rounding = mixed ? query_rounding_error(want.largest_score) : 0;
+    double rounding = mixed ? query_rounding_error(want.largest_score) : 0;
+    if (t.arithmetic == LAC_F16) rounding = half_error(want.largest_score, q, k, scale, p.head_dim);
+    const double most = t.arithmetic == LAC_F16 ? 2 * rounding : rounding;
     tolerance += rounding * rounding;
     result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;
     for (int i = 0; i < nq; i++) {
         const double w = want.log_sum_exp[size_t(i)];
         const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
         const double error = w == l ? 0 : std::abs(w - l);  // -inf equals itself
-        result.log_sum_exp_error = worse(
-            result.log_sum_exp_error, std::max(0.0, error - rounding) / (1 + want.largest_score));
+        result.log_sum_exp_error =
+            worse(result.log_sum_exp_error, std::max(0.0, error - most) / (1 + want.largest_score));
     }
     return result;
 }
@@ -258,13 +281,15 @@ void fit(Problem &p, const lac_kernel_entry &entry) {
     p.type = entry.type;
     p.key_type = entry.key_type;
     p.value_type = entry.value_type;
+    p.arithmetic = entry.arithmetic;
 }
 
 const lac_kernel_entry &general_kernel(const Problem &p) {
     for (int i = 0; i < lac_kernels.kernel_count; i++) {
         const lac_kernel_entry &e = lac_kernels.kernels[i];
         if (!e.pattern && e.head_dim == p.head_dim && e.value_dim == p.value_dim &&
-            e.type == p.type && e.key_type == p.key_type && e.value_type == p.value_type)
+            e.type == p.type && e.key_type == p.key_type && e.value_type == p.value_type &&
+            e.arithmetic == p.arithmetic)
             return e;
     }
     throw std::logic_error("no kernel for any pattern");
@@ -272,8 +297,9 @@ const lac_kernel_entry &general_kernel(const Problem &p) {
 
 lac_kernel find_kernel(const lac_kernel_entry &entry, const std::string &tier) {
     setenv("LACUNA_TIER", tier.c_str(), 1);
-    const lac_request request{sizeof(lac_request), entry.type,     entry.head_dim,  entry.value_dim,
-                              entry.pattern,       entry.key_type, entry.value_type};
+    const lac_request request{sizeof(lac_request), entry.type,      entry.head_dim,
+                              entry.value_dim,     entry.pattern,   entry.key_type,
+                              entry.value_type,    entry.arithmetic};
     lac_kernel kernel{};
     lac::check(lac_kernel_find(&lac_kernels, &request, &kernel));
     if (lac_kernel_tier(&kernel) != tier || kernel.variant->pattern != entry.pattern)
@@ -286,9 +312,9 @@ std::vector<std::string> runnable_tiers() {
     const lac_kernel_entry &entry = lac_kernels.kernels[0];
     for (int i = 0; i < entry.variant_count; i++) {
         setenv("LACUNA_TIER", entry.variants[i].tier, 1);
-        const lac_request request{sizeof(lac_request), entry.type, entry.head_dim,
-                                  entry.value_dim,     nullptr,    entry.key_type,
-                                  entry.value_type};
+        const lac_request request{sizeof(lac_request), entry.type,      entry.head_dim,
+                                  entry.value_dim,     nullptr,         entry.key_type,
+                                  entry.value_type,    entry.arithmetic};
         lac_kernel kernel{};
         if (lac_kernel_find(&lac_kernels, &request, &kernel) == LAC_OK)
             tiers.emplace_back(entry.variants[i].tier);

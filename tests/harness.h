@@ -23,6 +23,7 @@ struct Problem {
     int q_tokens = 1, k_tokens = 1;
     int head_dim = 64, value_dim = 64;
     lac_type type = LAC_F32, key_type = LAC_F32, value_type = LAC_F32;
+    lac_type arithmetic = LAC_F32;  // of the kernel's name; a tier may keep f32
     std::vector<int32_t> q_lengths, k_lengths, q_starts;
     float scale = 0, softcap = 0;
     std::vector<float> sink_logits;   // of the query heads; empty: none
@@ -75,6 +76,7 @@ struct Tensors {
     explicit Tensors(const Problem &p);
     TestTensor q, k, v, out;
     std::vector<float> log_sum_exp;
+    lac_type arithmetic = LAC_F32;  // of the variant that run() called
 };
 
 // Plans and runs; the status of the first call that fails. Workspace and plan are guarded too.

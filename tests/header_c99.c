@@ -26,6 +26,7 @@ size_t header_c99_layout(size_t *sizes, size_t capacity) {
                           offsetof(lac_pattern_error, found),
                           offsetof(lac_request, pattern),
                           offsetof(lac_request, value_type),
+                          offsetof(lac_request, arithmetic),
                           offsetof(lac_kernel, name),
                           offsetof(lac_shape, lists),
                           offsetof(lac_lists, starts),

@@ -15,6 +15,8 @@ const char *const kEveryType = R"({"kernels": [
     {"dtype": "f32", "kv_dtype": "f32,int8", "head_dim": 64},
     {"dtype": "f32", "kv_dtype": "int8,f16", "head_dim": 64, "value_dim": 16},
     {"dtype": "f32", "head_dim": 64, "pattern": "window:8"},
+    {"dtype": "f16", "arithmetic": "f16", "head_dim": [16, 64]},
+    {"dtype": "f16", "arithmetic": "f16", "head_dim": 64, "pattern": "window:8"},
     {"dtype": "fixed8", "head_dim": [16, 64]}]})";
 
 std::string text(const Function &f) {
@@ -29,7 +31,7 @@ TEST(KernelJobs, ANameStandsForOneFunction) {
         std::map<std::string, std::string> known;
         for (const Tier &tier : *platform.tiers) {
             for (const KernelSpec &kernel : kernels) {
-                const Tier &code = code_of(platform, tier);
+                const Tier &code = products_of(platform, tier, kernel);
                 const auto functions =
                     functions_of("lac", kernel, platform, tier, {code.tile, code.few});
                 for (const Function *f : functions.all())
@@ -56,6 +58,43 @@ TEST(KernelJobs, VnniHasCodeOfItsOwnForIntegersAlone) {
         const Function *const gather = functions.gather ? &*functions.gather : nullptr;
         ASSERT_NE(gather, nullptr);
         EXPECT_STREQ(gather->tier->name, "avx512");
+    }
+}
+
+// Both tiers with fp16 run one code for packed keys, and share all else with neon, which keeps f32.
+TEST(KernelJobs, ArithmeticInF16IsOneCodeForPackedKeys) {
+    const Platform &arm = *find_platform("aarch64-linux-gnu");
+    const auto of = [&](const char *tier, const char *arithmetic) {
+        const std::string spec =
+            std::string(R"({"kernels": [{"dtype": "f16", "head_dim": 64, "arithmetic": ")") +
+            arithmetic + "\"}]}";
+        const KernelSpec kernel = parse_spec(spec, "s.json").kernels[0];
+        const Tier &own = *find_tier(arm, tier), &code = products_of(arm, own, kernel);
+        return functions_of("lac", kernel, arm, own, {code.tile, code.few});
+    };
+    const VariantFunctions f32 = of("neon", "f32");
+    for (const char *tier : {"neon", "fp16", "dotprod"}) {
+        const VariantFunctions halves = of(tier, "f16");
+        const std::string own = tier == std::string("neon") ? "_neon" : "_af16_fp16";
+        EXPECT_EQ(halves.partial.symbol, "lac_partial_f16_d64" + own);
+        EXPECT_EQ(halves.partial_few.symbol, "lac_partial_few_f16_d64" + own);
+        ASSERT_TRUE(halves.partial_row && halves.gather && f32.gather);
+        EXPECT_EQ(halves.partial_row->symbol, "lac_partial_row_f16_d64" + own);
+        EXPECT_EQ(text(*halves.gather), text(*f32.gather));
+        EXPECT_EQ(text(halves.pack_keys), text(f32.pack_keys));
+        EXPECT_EQ(text(halves.merge), text(f32.merge));
+        EXPECT_EQ(of(tier, "f32").partial.symbol, f32.partial.symbol);
+    }
+}
+
+TEST(Platforms, HaveSeveralSpellings) {
+    const std::pair<const char *, const char *> same[] = {
+        {"x86_64-w64-mingw32", "x86_64-pc-windows-gnu"},
+        {"amd64-linux-gnu", "x86_64-unknown-linux-gnu"},
+        {"arm64-apple-darwin", "aarch64-apple-macos"}};
+    for (const auto &[a, b] : same) {
+        ASSERT_NE(find_platform(b), nullptr) << b;
+        EXPECT_EQ(find_platform(a), find_platform(b)) << a;
     }
 }
 

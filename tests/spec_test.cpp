@@ -56,10 +56,30 @@ TEST(Spec, RefusesOtherTypesByNameAndPlace) {
     EXPECT_EQ(
         refusal(R"("kv_dtype": "f16,int4")"),
         "s.json: kernels[0].kv_dtype: dtype 'int4' in 'f16,int4', expected f32, f16, bf16 or int8");
+    EXPECT_EQ(refusal(R"("dtype": "f16", "arithmetic": "bf16")"),
+              "s.json: kernels[0].arithmetic: 'bf16', expected f32 or f16");
+    EXPECT_EQ(refusal(R"("kv_dtype": "f16,bf16", "arithmetic": "f16")"),
+              "s.json: kernels[0].arithmetic: f16 needs K and V of f16, found f16,bf16");
     for (const char *types :
-         {R"("kv_dtype": ",")", R"("kv_dtype": "f16,")", R"("dtype": "")",
-          R"("kv_dtype": "f16,f16,f16")", R"("dtype": 16)", R"("dtype": "F16")"})
+         {R"("arithmetic": "")", R"("arithmetic": 16)", R"("arithmetic": "f16")",
+          R"("dtype": "fixed8", "arithmetic": "f16")", R"("kv_dtype": ",")",
+          R"("kv_dtype": "f16,")", R"("dtype": "")", R"("kv_dtype": "f16,f16,f16")",
+          R"("dtype": 16)", R"("dtype": "F16")"})
         EXPECT_NE(refusal(types), "") << types;
+}
+
+TEST(Spec, NamesArithmeticInF16) {
+    EXPECT_EQ(names_of(R"({"kv_dtype": "f16", "arithmetic": "f16", "head_dim": [64, 72]},
+                          {"kv_dtype": "f16", "arithmetic": "f32", "head_dim": 64},
+                          {"dtype": "f16", "arithmetic": "f16", "head_dim": 64,
+                           "pattern": "window:8"})"),
+              (Names{"lac_attention_f32_kvf16_d64_af16", "lac_attention_f32_kvf16_d72_af16",
+                     "lac_attention_f32_kvf16_d64", "lac_attention_window_8_f16_d64_af16"}));
+    const Spec model = parse_spec(R"({
+        "model": {"dtype": "f16", "arithmetic": "f16", "head_dim": 64},
+        "layers": [{"layers": "0", "pattern": "window:8"}]})",
+                                  "s.json");
+    EXPECT_EQ(model.layers[0].kernels, Names{"lac_attention_window_8_f16_d64_af16"});
 }
 
 TEST(Spec, PatternsThatTakeMaskWordsShareTheKernelForAny) {

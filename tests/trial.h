@@ -67,7 +67,7 @@ public:
     Problem problem;
     Tensors tensors;
     lac_pattern pattern;
-    lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, {}, {}};
+    lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, {}, {}, {}};
     lac_kernel kernel{};
     int32_t q_lengths[2] = {20, 13}, k_lengths[2] = {30, 25}, q_starts[2] = {10, 5};
     lac_shape shape{sizeof(lac_shape), 2,         4,        2,       20,     30,

@@ -12,11 +12,9 @@ namespace {
 
 void mark(int on) { prctl(0x4c41434e, on, 0, 0, 0); }
 
-bool has_kernel(const Problem &p) {
-    for (int i = 0; i < lac_kernels.kernel_count; i++) {
-        const lac_kernel_entry &e = lac_kernels.kernels[i];
-        if (e.head_dim == p.head_dim && e.key_type == p.key_type) return true;
-    }
+bool has_kernel(lac_type arithmetic) {
+    for (int i = 0; i < lac_kernels.kernel_count; i++)
+        if (lac_kernels.kernels[i].arithmetic == arithmetic) return true;
     return false;
 }
 
@@ -29,7 +27,8 @@ const lac_kernel_entry &compiled_kernel(const std::string &pattern) {
     throw std::logic_error("no kernel for " + pattern);
 }
 
-// The kernel on each tier, least first, but for those that run the code of a lesser one.
+// The kernel on each tier, least first, but for those that run the code of a lesser one, or compute
+// in another type than the kernel's.
 std::vector<lac_kernel> distinct(const lac_kernel_entry &entry) {
     std::vector<lac_kernel> kernels;
     const std::vector<std::string> tiers = runnable_tiers();
@@ -39,6 +38,7 @@ std::vector<lac_kernel> distinct(const lac_kernel_entry &entry) {
             return other.variant->partial_words == k.variant->partial_words &&
                    other.variant->partial_pattern == k.variant->partial_pattern;
         };
+        if (k.variant->arithmetic != entry.arithmetic) continue;
         if (std::none_of(kernels.begin(), kernels.end(), same)) kernels.push_back(k);
     }
     return kernels;
@@ -102,22 +102,39 @@ Problem problem(const char *pattern, int heads, int kv_heads, int q_tokens, int 
     return p;
 }
 
+// K and V of f16, at head size 128 a step, at 64 a prefill.
+void count_halves(const std::string &what, lac_type arithmetic) {
+    Problem step = problem("dense", 8, 8, 1, 2048);
+    Problem prefill = problem("window:64", 2, 2, 512, 512);
+    for (Problem *p : {&step, &prefill}) {
+        p->key_type = p->value_type = LAC_F16;
+        p->arithmetic = arithmetic;
+    }
+    step.head_dim = step.value_dim = 128;
+    Problem few = step, window = step;
+    few.kv_heads = 2;
+    window.pattern = "window:256";
+    count_step("dense step, " + what + ", D=128", step);
+    count_step("dense step, " + what + ", D=128, on 2 KV heads", few);
+    count_step("window:256 step, " + what + ", D=128", window);
+    count("window:64 prefill, " + what + ", 2 heads", prefill, general_kernel(prefill));
+}
+
+void count_integers() {
+    Problem step = problem("dense", 8, 8, 1, 2048);
+    Problem prefill = problem("window:64", 2, 2, 512, 512);
+    for (Problem *p : {&step, &prefill}) p->key_type = p->value_type = LAC_I8;
+    count_step("dense step, int8 keys", step);
+    step.kv_heads = 2;
+    count_step("dense step, int8 keys, on 2 KV heads", step);
+    count("window:64 prefill, int8 keys, 2 heads", prefill, general_kernel(prefill));
+}
+
 }  // namespace
 }  // namespace lacuna
 
 int main() {
     using namespace lacuna;
-    Problem halves = problem("dense", 8, 8, 1, 2048);
-    halves.head_dim = halves.value_dim = 128;
-    halves.key_type = halves.value_type = LAC_F16;
-    Problem few_halves = halves, window_halves = halves, prefill_halves = halves;
-    few_halves.kv_heads = 2;
-    window_halves.pattern = "window:256";
-    prefill_halves = problem("window:64", 2, 2, 512, 512);
-    prefill_halves.key_type = prefill_halves.value_type = LAC_F16;
-    Problem integers = halves;
-    integers.head_dim = integers.value_dim = 64;
-    integers.key_type = integers.value_type = LAC_I8;
     const char *mixed = "window:40+every:7+sink:4";
     count("dense prefill", problem("dense", 4, 2, 512, 512), general_kernel());
     count("window:64 prefill", problem("window:64", 4, 2, 512, 512), general_kernel());
@@ -128,15 +145,8 @@ int main() {
     count("topk:40 prefill", problem("topk:40", 4, 2, 128, 512), general_kernel());
     count("topk:40,tile=16 prefill", problem("topk:40,tile=16", 4, 2, 128, 512), general_kernel());
     count("mask:pairs prefill", problem("bidi/mask:pairs", 4, 2, 128, 512), general_kernel());
-    if (!has_kernel(halves)) return 0;  // of arm-64 alone
-    count_step("dense step, f16 keys, D=128", halves);
-    count_step("dense step, f16 keys, D=128, on 2 KV heads", few_halves);
-    count_step("window:256 step, f16 keys, D=128", window_halves);
-    count("window:64 prefill, f16 keys, 2 heads", prefill_halves, general_kernel(prefill_halves));
-    count_step("dense step, int8 keys", integers);
-    integers.kv_heads = 2;
-    count_step("dense step, int8 keys, on 2 KV heads", integers);
-    integers = problem("window:64", 2, 2, 512, 512);
-    integers.key_type = integers.value_type = LAC_I8;
-    count("window:64 prefill, int8 keys, 2 heads", integers, general_kernel(integers));
+    if (!has_kernel(LAC_F16)) return 0;  // of arm-64 alone
+    count_halves("f16 keys", LAC_F32);
+    count_halves("f16 arithmetic", LAC_F16);
+    count_integers();
 }

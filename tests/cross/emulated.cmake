@@ -3,12 +3,15 @@
 # as COUNTED, which has every tier; with CYCLES, those of CPUs that llvm-mca knows as well.
 include(ExternalProject)
 set(cross_tests kernel gather pairs determinism cache cache_calls run_time_lists list_cuts integers)
+set(cross_aarch64_tests half) # beside these
 # Emulated threads and long rows take minutes: the head sizes and patterns that differ most.
 set(cross_determinism_filter *AnyBatch*:*AnyOrder*:*AnyCut/*d20_*:*AnyCut/*window*:*AnyThreads/*window*)
 # What emulated aarch64 has shown of the same C code, and the other tests show of the kernels.
 set(cross_arm_cache_filter -*AnyChunks*)
 set(cross_arm_kernel_filter -*kvf16*) # NEON of 32-bit ARM reads f16's denormals as 0
 set(cross_arm_run_time_lists_filter -*RunTimeAtomsAgree*)
+# fp16 and dotprod share the code of arithmetic in f16.
+set(cross_cortex-a76_determinism_filter *AnyCut/*af16_dotprod*:*AnyBatch/*d72_af16_dotprod*)
 
 add_library(count_plugin MODULE ${PROJECT_SOURCE_DIR}/cli/driver/count_plugin.c)
 set_target_properties(count_plugin PROPERTIES C_VISIBILITY_PRESET hidden)
@@ -27,6 +30,7 @@ function(lacuna_emulated_tests arch)
     return()
   endif()
   set(dir ${CMAKE_CURRENT_BINARY_DIR}/${arch})
+  set(tests ${cross_tests} ${cross_${arch}_tests})
   ExternalProject_Add(
     cross_${arch}
     SOURCE_DIR ${CMAKE_CURRENT_SOURCE_DIR}/cross
@@ -42,7 +46,7 @@ function(lacuna_emulated_tests arch)
       -DLACUNA_TRIPLE:STRING=${ARG_TRIPLE}
       -DLACUNA_PROGRAM:FILEPATH=$<TARGET_FILE:lacuna>
       -DLACUNA_CROSS_SPEC:STRING=${ARG_SPEC}
-      -DLACUNA_CROSS_TESTS:STRING=${cross_tests}
+      -DLACUNA_CROSS_TESTS:STRING=${tests}
     BUILD_ALWAYS TRUE # Ninja looks at the sources
     USES_TERMINAL_BUILD TRUE
     INSTALL_COMMAND ""
@@ -55,7 +59,7 @@ function(lacuna_emulated_tests arch)
            COMMAND python3 ${CMAKE_CURRENT_SOURCE_DIR}/cross/count.py ${arch}
                    ${CMAKE_CURRENT_SOURCE_DIR}/cross/budgets.json ${cycles} ${LACUNA_${arch}_EMULATOR}
                    -cpu ${ARG_COUNTED} -plugin $<TARGET_FILE:count_plugin> ${dir}/bin/count)
-  foreach(name IN LISTS cross_tests)
+  foreach(name IN LISTS tests)
     set(command ${LACUNA_${arch}_EMULATOR} -cpu ${ARG_CPU} -L /usr/${ARG_COMPILER} ${dir}/bin/${name}_test)
     foreach(filter IN ITEMS ${cross_${name}_filter} ${cross_${arch}_${name}_filter})
       list(APPEND command --gtest_filter=${filter})
@@ -70,8 +74,8 @@ lacuna_emulated_tests(aarch64 TRIPLE aarch64-linux-gnu COMPILER aarch64-linux-gn
 lacuna_emulated_tests(arm TRIPLE arm-linux-gnueabihf COMPILER arm-linux-gnueabihf
                       EMULATOR qemu-arm CPU cortex-a15 COUNTED cortex-a15 SPEC kernels.json)
 
-# Other models of the aarch64 binaries: which tiers they run, and what those tiers do differently,
-# as that CPU WITH options of the emulator.
+# Other models of the aarch64 binaries: which tiers they run, and what those tiers do differently
+# with 8-bit keys and arithmetic in f16, as that CPU WITH options of the emulator.
 function(lacuna_emulated_model cpu)
   cmake_parse_arguments(ARG "" "RUNS;LACKS;WITH" "TESTS" ${ARGN})
   if(NOT LACUNA_aarch64_CXX OR NOT LACUNA_aarch64_EMULATOR)
@@ -85,17 +89,21 @@ function(lacuna_emulated_model cpu)
     set_tests_properties(aarch64_tiers_${cpu} PROPERTIES FAIL_REGULAR_EXPRESSION "${ARG_LACKS}")
   endif()
   foreach(name IN LISTS ARG_TESTS)
+    set(filter *int8*_${ARG_RUNS}*:*af16_${ARG_RUNS}*)
+    if(cross_${cpu}_${name}_filter)
+      set(filter ${cross_${cpu}_${name}_filter})
+    endif()
     add_test(NAME aarch64_${cpu}_${name}
              COMMAND ${LACUNA_aarch64_EMULATOR} -cpu ${cpu}${ARG_WITH} ${system} ${bin}/${name}_test
-                     --gtest_filter=*int8*_${ARG_RUNS}*)
+                     --gtest_filter=${filter})
   endforeach()
 endfunction()
 
 lacuna_emulated_model(cortex-a53 RUNS neon LACKS "_fp16;_dotprod")
 # glibc copies by SVE there, which takes the emulator ten times as long.
-lacuna_emulated_model(a64fx RUNS fp16 LACKS "_dotprod" WITH ,sve=off TESTS integers)
-lacuna_emulated_model(cortex-a76 RUNS dotprod TESTS integers kernel list_cuts)
-lacuna_emulated_model(max RUNS dotprod)
+lacuna_emulated_model(a64fx RUNS fp16 LACKS "_dotprod" WITH ,sve=off TESTS integers half)
+lacuna_emulated_model(cortex-a76 RUNS dotprod TESTS integers kernel list_cuts determinism half)
+lacuna_emulated_model(max RUNS dotprod WITH ,sve=off TESTS half)
 
 find_program(LACUNA_OBJDUMP llvm-objdump-19 REQUIRED)
 if(LACUNA_aarch64_CXX AND LACUNA_aarch64_EMULATOR)

@@ -108,7 +108,7 @@ lac_status attend(const Case &c, uint32_t *digest, Packets *packets) {
     lac_pattern pattern;
     lac_status s = lac_pattern_parse(c.pattern, &pattern, nullptr);
     if (s != LAC_OK) return s;
-    lac_request request = {sizeof(lac_request), LAC_I8, c.head_dim, 0, nullptr, LAC_I8, LAC_I8};
+    lac_request request = {sizeof(lac_request), LAC_I8, c.head_dim, 0, nullptr, LAC_I8, LAC_I8, {}};
     lac_kernel kernel;
     s = lac_kernel_find(&lac_fixed8_kernels, &request, &kernel);
     if (s != LAC_OK) return s;

@@ -128,6 +128,7 @@ typedef struct lac_request {
     int32_t value_dim;             /* 0: head_dim */
     const lac_pattern *pattern;    /* prefer a kernel compiled for it; null: one for any pattern */
     lac_type key_type, value_type; /* of K and V; 0: as `type` */
+    lac_type arithmetic;           /* LAC_F16: as made by --arithmetic f16; 0: f32, else that */
 } lac_request;
 
 /* A kernel resolved for this CPU. */
