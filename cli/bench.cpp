@@ -11,6 +11,7 @@
 #include "cli/bench_case.h"
 #include "cli/bench_compare.h"
 #include "cli/bench_html.h"
+#include "cli/bench_png.h"
 #include "cli/commands.h"
 #include "cli/errors.h"
 #include "cli/files.h"
@@ -30,7 +31,7 @@ constexpr size_t kBeyondCaches = size_t{256} << 20;
 struct Options {
     std::string pattern, phase = "prefill", out;
     std::vector<std::string> compare;
-    std::string html;
+    std::string html, png;
     std::vector<std::string> workloads;
     std::vector<int> tokens{1024, 4096}, head_dims{64};
     int queries = 0, rounds = 10;
@@ -123,9 +124,12 @@ void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
 void report_entries(const Options &o, const std::vector<BenchEntry> &entries) {
     const auto report = google_benchmark_json(entries);
     const std::string json = report.dump(2) + "\n";
-    if (!o.html.empty())
-        write_file_atomically(
-            o.html, html_report(report, o.remote ? 0 : read_gbps(kBeyondCaches, o.shape.threads)));
+    if (!o.html.empty() || !o.png.empty()) {
+        const double gbps = o.remote ? 0 : read_gbps(kBeyondCaches, o.shape.threads);
+        const BenchCharts charts = bench_charts(report, gbps);
+        if (!o.html.empty()) write_file_atomically(o.html, html_report(report, charts));
+        if (!o.png.empty()) write_file_atomically(o.png, png_report(charts));
+    }
     if (!o.out.empty()) write_file_atomically(o.out, json);
     if (o.json) std::cout << json;
 }
@@ -135,6 +139,7 @@ void bench(CLI::App &command, Options &o) {
         compare_files(o.compare[0], o.compare[1], o.json);
         return;
     }
+    if (!o.png.empty()) check_png_program();
     o.shape.fixed8 = static_cast<bool>(o.remote);
     const auto chosen = find_workloads(o.workloads);
     std::vector<BenchEntry> entries;
@@ -192,6 +197,7 @@ void add_bench(CLI::App &app) {
     command->add_flag("--json", o->json, "print Google Benchmark's JSON");
     command->add_option("--out", o->out, "write that JSON to this file as well");
     command->add_option("--html", o->html, "write a report with pictures to this file");
+    command->add_option("--png", o->png, "write its pictures to this file; needs rsvg-convert");
     command
         ->add_option("--compare", o->compare,
                      "two files of --out, old and new: which changed, by a Mann-Whitney test; "

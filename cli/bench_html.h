@@ -4,9 +4,11 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "cli/bench_charts.h"
+
 namespace lacuna {
 
-// report: as google_benchmark_json() makes it. gbps: of memory; 0: not drawn.
-std::string html_report(const nlohmann::ordered_json &report, double gbps);
+// report: as google_benchmark_json() makes it.
+std::string html_report(const nlohmann::ordered_json &report, const BenchCharts &charts);
 
 }  // namespace lacuna

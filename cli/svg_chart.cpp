@@ -9,7 +9,8 @@ namespace lacuna {
 
 namespace {
 
-constexpr double kWidth = 640, kHeight = 360, kLeft = 70, kRight = 20, kTop = 40, kBottom = 50;
+constexpr double kWidth = kChartWidth, kHeight = kChartHeight, kLeft = 70, kRight = 20, kTop = 40,
+                 kBottom = 50;
 
 // A range of whole powers of `base` around all values.
 struct Axis {
@@ -76,17 +77,33 @@ std::string drawn(const Series &s, const Frame &f) {
 
 }  // namespace
 
+std::string escaped(const std::string &text) {
+    std::string safe;
+    for (const char c : text) {
+        if (c == '<')
+            safe += "&lt;";
+        else if (c == '>')
+            safe += "&gt;";
+        else if (c == '&')
+            safe += "&amp;";
+        else
+            safe += c;
+    }
+    return safe;
+}
+
 std::string svg(const Chart &chart) {
     const Frame f{axis_of(chart, &ChartPoint::x, 2), axis_of(chart, &ChartPoint::y, 10)};
-    std::string text = format("<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" role=\"img\">\n",
-                              kWidth, kHeight, kWidth) +
-                       "<title>" + chart.title + "</title>\n" + grid(f);
+    std::string text =
+        format("<svg viewBox=\"0 0 %.0f %.0f\" width=\"%.0f\" height=\"%.0f\" role=\"img\">\n",
+               kWidth, kHeight, kWidth, kHeight) +
+        "<title>" + escaped(chart.title) + "</title>\n" + grid(f);
     double at = kLeft;
     for (const Series &s : chart.series) {
         text += drawn(s, f);
         text += format("<rect x=\"%.0f\" y=\"26\" width=\"10\" height=\"4\" fill=\"%s\"/>", at,
                        s.colour.c_str()) +
-                format("<text x=\"%.0f\" y=\"32\">", at + 14) + s.name + "</text>\n";
+                format("<text x=\"%.0f\" y=\"32\">", at + 14) + escaped(s.name) + "</text>\n";
         at += 40 + 7 * static_cast<double>(s.name.size());
     }
     if (chart.mark)
@@ -95,7 +112,8 @@ std::string svg(const Chart &chart) {
             "<text x=\"%.1f\" y=\"%.1f\">faster from %.0f on</text>\n",
             f.across(*chart.mark), kTop, kHeight - kBottom, f.across(*chart.mark) + 4, kTop + 12,
             *chart.mark);
-    return text + format("<text x=\"%.0f\" y=\"14\">%s</text>", kLeft, chart.title.c_str()) +
+    return text +
+           format("<text x=\"%.0f\" y=\"14\">%s</text>", kLeft, escaped(chart.title).c_str()) +
            format("<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text>", kWidth - kRight,
                   kHeight - 12, chart.x_title.c_str()) +
            format("<text x=\"8\" y=\"14\">%s</text></svg>\n", chart.y_title.c_str());

@@ -6,6 +6,8 @@
 
 namespace lacuna {
 
+constexpr double kChartWidth = 640, kChartHeight = 360;  // pixels
+
 struct ChartPoint {
     double x, y;  // above 0
 };
@@ -19,6 +21,10 @@ struct Chart {
     std::vector<Series> series;
     std::optional<double> mark;  // a vertical line, with its x
 };
+// Colours are variables of the page: --ink, --line, --a, --b and --c.
 std::string svg(const Chart &chart);
+
+// Text as HTML and SVG show it.
+std::string escaped(const std::string &text);
 
 }  // namespace lacuna
