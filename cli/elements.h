@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "cli/aligned.h"
 #include "runtime/include/lacuna/lacuna.h"
 
 namespace lacuna {
@@ -12,8 +13,9 @@ namespace lacuna {
 uint16_t rounded(float x, lac_type type);
 float widened(uint16_t bits, lac_type type);
 
-// An array, in memory aligned to its element.
-using Stored = std::vector<uint8_t>;
+// An array. Where it does not begin with a line of the cache, every vector of 64 bytes lies in two:
+// topk:256 of single queries took 1.3 times as long with AVX-512.
+using Stored = AlignedVector<uint8_t>;
 Stored stored(const std::vector<float> &numbers, lac_type type);
 std::vector<float> numbers(const Stored &elements, lac_type type);
 // What becomes of numbers that are stored and read again.

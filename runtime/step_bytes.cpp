@@ -66,15 +66,20 @@ Most most_of(lac_plan &plan, lac_shape shape) {
     return all;
 }
 
-// The most that threads may share: fewer tiles than threads, of as many items as a full cache has.
-// A shorter one may have an item more in each segment.
-void share_tiles(lac_plan &plan, const lac_cache_options &o, int64_t blocks, int32_t threads) {
+// Tiles have as many items as a full cache has, but a shorter one may have an item more in each
+// segment. Threads share tiles where these are fewer, each alone in its block; else tiles of a
+// block take turns.
+size_t workspace_bytes(lac_plan &plan, const lac_cache_options &o, int64_t blocks,
+                       int32_t threads) {
     lac_plan full = plan;
     PlanBuilder(full, shape_of(o, 1), false).build();
     plan.most_items = larger(plan.most_items, full.most_items) + plan.segment_count;
-    plan.most_tiles = 1;
     // One cache with one query already has a tile for each KV head.
     plan.unit_blocks = o.kv_heads < threads ? smaller<int64_t>(blocks, threads - 1) : 0;
+    const auto bytes = [&] { return Workspace(plan, larger(threads, 1), false, nullptr).bytes(); };
+    const size_t in_turns = bytes();
+    plan.most_tiles = 1;
+    return larger(in_turns, bytes());
 }
 
 }  // namespace
@@ -110,9 +115,8 @@ lac_status lac_step_bytes(const lac_kernel *kernel, const lac_pattern *pattern,
                             &counts.words};
     for (int64_t *n : all) *n *= count;
     plan.batch = count;
-    share_tiles(plan, o, steps.blocks * count, threads);
     *bytes = aligned(count * sizeof(int32_t)) + plan_bytes(plan, counts) +
-             Workspace(plan, larger(threads, 1), false, nullptr).bytes();
+             workspace_bytes(plan, o, steps.blocks * count, threads);
     return LAC_OK;
 }
 

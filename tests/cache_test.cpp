@@ -152,6 +152,28 @@ TEST_P(CacheOfTier, SharesTilesAmongThreads) {
     }
 }
 
+// Rows that are longer than one fold takes.
+TEST_P(CacheOfTier, TakesTurnsOverLongRows) {
+    Problem p = problem("dense");
+    p.heads = 2;
+    p.kv_heads = 1;
+    p.q_tokens = p.k_tokens = 2700;
+    Tensors t(p);
+    const int last = 60;
+    const auto attended = [&](int queries) {
+        Cached cache(kernel(), p.pattern, options_of(p, 700, 0));
+        while (cache.tokens() < p.k_tokens - last)
+            lac::check(cache.append(t, 0, std::min(700, p.k_tokens - last - cache.tokens())));
+        clear_output(t);
+        while (cache.tokens() < p.k_tokens) {
+            lac::check(cache.append(t, 0, queries));
+            lac::check(step({&cache}, p, t, {queries}, {}));
+        }
+        return all_bits(t, p);
+    };
+    EXPECT_EQ(difference(attended(last), attended(1)), "");
+}
+
 TEST_P(CacheOfTier, AttendsManyOfAnyLengthInOneStep) {
     for (const char *pattern : {"dense", "window:20+sink:4", "window:16+strided:8"}) {
         Problem p = problem(pattern, 3);
