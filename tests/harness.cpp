@@ -189,12 +189,13 @@ double longest_row(const std::vector<float> &rows, int features) {
 
 // What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
 // relatively. Sums of products are about as large as the scores of rows in random directions, of
-// which a kept one may be small.
+// which a kept one may be small. 32 roundings of growing sums, each by up to 2^-11, come to
+// sqrt(32 / 6) of that.
 double half_error(double largest_score, const std::vector<float> &q, const std::vector<float> &k,
                   double scale, int features) {
     const double usual = std::abs(scale) * longest_row(q, features) * longest_row(k, features) /
                          std::sqrt(double(features));
-    return 0x1p-11 * (1 + std::max(largest_score, usual));
+    return 0x1p-10 * (1 + std::max(largest_score, usual));
 }
 
 // The larger error, and NaN is larger than any number.
