@@ -202,5 +202,14 @@ TEST(Spec, LayersNeedAHeadSize) {
     EXPECT_NE(refusal_of([] { parse_spec(R"({"kernel": []})", "s.json"); }), "");
 }
 
+TEST(Spec, TypesOfTheModelNeedItsHeadSize) {
+    for (const char *key : {"dtype", "kv_dtype", "arithmetic", "value_dim"}) {
+        const std::string text = std::string(R"({"kernels": [{"head_dim": 64}], "model": {")") +
+                                 key + R"(": 1}, "layers": [{"layers": "0", "pattern": "dense"}]})";
+        EXPECT_EQ(refusal_of([&] { parse_spec(text, "s.json"); }),
+                  "s.json: model has " + std::string(key) + " and no head_dim");
+    }
+}
+
 }  // namespace
 }  // namespace lacuna
