@@ -228,13 +228,14 @@ void attend_alone(TileAttention tile, int32_t items) {
 void take_turns(TileAttention *tiles, int32_t count, int32_t items) {
     bool done[kBlockTiles] = {};
     for (int32_t t = 0; t < count; t++) tiles[t].begin();
-    for (int32_t left = count; left > 0;)
+    for (int32_t left = count; left > 0;) {
         for (int32_t t = 0; t < count; t++) {
             if (done[t] || tiles[t].step(items)) continue;
             tiles[t].finish();
             done[t] = true;
             left--;
         }
+    }
 }
 
 }  // namespace

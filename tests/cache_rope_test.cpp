@@ -111,10 +111,7 @@ TEST_F(CacheRope, RefusesTreesAndCachesThatTurnOtherwise) {
     for (Cached *c : {&turns, &stays}) lac::check(c->append(t, 0, 2));
     const lac_cache *both[] = {turns.get(), stays.get()};
     const uint64_t tree[] = {1, 3};
-    std::vector<uint8_t> workspace(1 << 22);
-    void *const memory = reinterpret_cast<void *>(
-        (reinterpret_cast<uintptr_t>(workspace.data()) + LAC_MEMORY_ALIGNMENT) /
-        LAC_MEMORY_ALIGNMENT * LAC_MEMORY_ALIGNMENT);
+    const lac::Memory workspace(1 << 22);
     const auto attend = [&](int32_t count, const uint64_t *with_tree) {
         lac_step s{};
         s.size = sizeof s;
@@ -123,7 +120,7 @@ TEST_F(CacheRope, RefusesTreesAndCachesThatTurnOtherwise) {
         s.tree = with_tree;
         lac_tensor q = tokens_of(t.q.view(), 0, 0, 2), out = tokens_of(t.out.view(), 0, 0, 2);
         q.batch = out.batch = count;
-        return lac_step_attend(&s, &q, &out, nullptr, memory, workspace.size() - 4096);
+        return lac_step_attend(&s, &q, &out, nullptr, workspace.data(), workspace.bytes());
     };
     EXPECT_EQ(attend(1, nullptr), LAC_OK);
     EXPECT_EQ(attend(1, tree), LAC_BAD_ARGUMENT);
