@@ -1,18 +1,12 @@
 #include "cli/bench_png.h"
 
-#include <unistd.h>
-
-#include <cstdlib>
-#include <filesystem>
-
 #include "cli/errors.h"
 #include "cli/files.h"
 #include "cli/format.h"
 #include "cli/process.h"
+#include "cli/scratch.h"
 
 namespace lacuna {
-
-namespace fs = std::filesystem;
 
 namespace {
 
@@ -49,26 +43,6 @@ std::string stacked(const BenchCharts &charts) {
            coloured(text) + "</svg>\n";
 }
 
-// A folder that goes with the object.
-class Folder {
-public:
-    Folder() {
-        std::string name = (fs::temp_directory_path() / "lacuna-png-XXXXXX").string();
-        if (!mkdtemp(name.data())) throw Failure(kInternal, "no folder " + name + " can be made");
-        path_ = name;
-    }
-    ~Folder() {
-        std::error_code ignored;
-        fs::remove_all(path_, ignored);
-    }
-    Folder(const Folder &) = delete;
-    Folder &operator=(const Folder &) = delete;
-    fs::path operator/(const char *name) const { return path_ / name; }
-
-private:
-    fs::path path_;
-};
-
 }  // namespace
 
 void check_png_program() {
@@ -79,8 +53,8 @@ void check_png_program() {
 std::string png_report(const BenchCharts &charts) {
     if (!charts.roofline && charts.over_length.empty())
         throw usage("--png: nothing to draw: no peak was measured, and no pattern at two lengths");
-    const Folder folder;
-    const std::string from = folder / "charts.svg", to = folder / "charts.png";
+    const Scratch scratch("png");
+    const std::string from = scratch.at("charts.svg"), to = scratch.at("charts.png");
     write_file(from, stacked(charts));
     const Finished drawn = run_process({"rsvg-convert", "--zoom=2", "--output=" + to, from});
     if (drawn.exit_code != 0) throw Failure(kInternal, "rsvg-convert: " + drawn.output);

@@ -31,7 +31,9 @@ void ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentI
     if (info.source == Source::kPanels) {
         const int32_t residue = info.row_stride > 1 ? tile_.residue : 0;
         const PackedStore &store = keys_.store[info.store];
-        const int32_t at = store.place(residue, panel), step = keys * info.modulus;
+        const int32_t at = store.place(residue, panel);
+        // There is one panel where the modulus is beyond the sequence.
+        const int32_t step = keys * smaller(info.modulus, layout_.k_tokens);
         // A tile sees a panel of a ring once: at most one turn begins.
         const int32_t ahead = smaller(count, (residue + 1) * store.per_residue - at);
         count_up(scratch.panels + place, ahead, at, 1);

@@ -86,7 +86,7 @@ class Lacuna:
         return True
 
     def make(self, data, setting):
-        w, shim = data.workload, load(setting.library)
+        w, shim = data.workload, load(setting.shared_object)
         out = np.zeros_like(data.q)
         case = Case(pattern=LACUNA[w.pattern].encode(), heads=w.heads, kv_heads=w.kv_heads)
         case.head_dim, case.tokens = w.head_dim, w.n

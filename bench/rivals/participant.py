@@ -17,7 +17,7 @@ from dataclasses import dataclass
 class Setting:
     threads: int
     cold_mib: int  # decode turns through K and V of so many MiB in all; 0: always the same ones
-    library: str  # Lacuna's bundle and shim
+    shared_object: str  # Lacuna's bundle and shim
     ggml: str  # the program ggml_attn
 
     def clock(self):

@@ -127,7 +127,7 @@ def main(words):
             if not library:
                 library = lacuna_peer.build(options, folder, found[threads]["tier"])
             setting = {"threads": threads, "cold_mib": options.cold}
-            setting |= {"library": library, "ggml": ggml}
+            setting |= {"shared_object": library, "ggml": ggml}
             more, status = measure(options, python, setting, found[threads], folder, own)
             results += more
             failed |= status
