@@ -15,16 +15,17 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     std::vector<lac_pattern> patterns{wanted.pattern};
     if (wanted.dense)
         patterns.push_back(lac::pattern(wanted.pattern.bidi ? "bidi/dense" : "dense"));
-    const RemoteResult result = attend_remotely(remote, {patterns,
-                                                         s,
-                                                         wanted.test,
-                                                         wanted.threads,
-                                                         {},
-                                                         wanted.rounds,
-                                                         wanted.min_seconds,
-                                                         std::move(q),
-                                                         std::move(k),
-                                                         std::move(v)});
+    const RemoteResult result = attend_remotely(remote, wanted.test,
+                                                {patterns,
+                                                 s,
+                                                 false,
+                                                 wanted.threads,
+                                                 {},
+                                                 wanted.rounds,
+                                                 wanted.min_seconds,
+                                                 std::move(q),
+                                                 std::move(k),
+                                                 std::move(v)});
     const RemoteCall &call = result.calls[0];
     BenchEntry e{};
     e.pattern = canonical(wanted.pattern);

@@ -113,6 +113,10 @@ void check_kernel(const BundleRequest &request, const KernelSpec &k) {
 
 }  // namespace
 
+bool same_rows(const Tiles &a, const Tiles &b) {
+    return a.tile.rows == b.tile.rows && a.few.rows == b.few.rows;
+}
+
 BundleFunctions functions_of(const BundleRequest &request) {
     BundleFunctions all;
     for (const KernelSpec &k : request.kernels) {
@@ -121,8 +125,10 @@ BundleFunctions functions_of(const BundleRequest &request) {
         for (const Tier *t : request.tiers) {
             const Tier &code = products_of(request.platform, *t, k);
             const Tier own = tier_of(k, code);
-            const bool tuned = request.tiles && !k.dtypes.fixed8() && !k.dtypes.halves();
-            const Tiles tiles = tuned ? request.tiles(k, code) : Tiles{own.tile, own.few};
+            const Tiles usual{own.tile, own.few};
+            Tiles tiles = request.tiles && !k.dtypes.fixed8() ? request.tiles(k, code) : usual;
+            // Listed keys are gathered in f32 beside them, by the tier's own Tiles.
+            if (k.dtypes.halves() && !same_rows(tiles, usual)) tiles = usual;
             all.back().push_back(functions_of(request.name, k, request.platform, *t, tiles));
         }
     }

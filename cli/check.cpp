@@ -99,7 +99,14 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
         HeadAgreement a =
             compare(reference, fixed8 ? LAC_F32 : s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
                     &log_sum_exp[unit * s.q_tokens]);
-        if (fixed8) {
+        if (s.dtypes.halves()) {
+            const float *const keys = &tensors.k.data[kv * s.k_tokens * s.head_dim];
+            const double rounding = half_rounding_error(
+                reference.largest_score, q,
+                {keys, keys + static_cast<size_t>(s.k_tokens) * s.head_dim}, scale, s.head_dim);
+            a.tolerance += rounding * rounding;
+            a.log_sum_exp_tolerance += 2 * rounding;
+        } else if (fixed8) {
             a.tolerance = kFixed8Tolerance;
             a.log_sum_exp_tolerance = kFixed8LogSumExpTolerance;
         } else if (mixed) {

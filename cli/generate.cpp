@@ -19,8 +19,8 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string target = "host", spec, out, name = "lac", dtype = "f32", kv_dtype;
-    std::string arithmetic = "f32";
+    std::string target = "host", spec, out, name = "lac";
+    DtypeOptions types;
     std::vector<std::string> patterns, tiers;
     std::vector<int> head_dims{64, 128};
     int value_dim = 0, tokens = 0;
@@ -45,8 +45,7 @@ std::vector<const Tier *> tiers_of(const Platform &platform,
 std::vector<KernelSpec> kernels_of(const Options &o) {
     std::vector<KernelSpec> kernels;
     try {
-        const Dtypes dtypes =
-            with_arithmetic(usage_dtypes(o.dtype, o.kv_dtype), o.arithmetic, "--arithmetic");
+        const Dtypes dtypes = usage_dtypes(o.types);
         for (const int d : o.head_dims) {
             if (o.patterns.empty())
                 add_kernel(kernels,
@@ -81,13 +80,13 @@ Progress progress_on_stderr(bool quiet) {
     }};
 }
 
-// Where kernels will run elsewhere, this machine's CPU says nothing.
 TunedUse use_of(const Options &o, const Platform &platform, int tokens) {
     if (o.tuned != "all" && o.tuned != "builtin" && o.tuned != "none")
         throw usage("--tuned " + o.tuned + ": expected all, builtin or none");
     TunedUse use;
     use.from = o.tuned;
-    use.cpu = !o.cpu.empty() || &platform == find_platform("host") ? o.cpu : "another machine's";
+    use.platform = &platform;
+    use.cpu = o.cpu;
     if (tokens > 0) use.tokens = tokens;
     use.warn = !o.quiet;
     return use;
@@ -134,10 +133,7 @@ void add_generate(CLI::App &app) {
     sub->add_option("--pattern", o->patterns, "Pattern to compile in; none: kernels for any")
         ->expected(1)
         ->take_all();
-    add_dtype_options(*sub, o->dtype, o->kv_dtype);
-    sub->add_option("--arithmetic", o->arithmetic,
-                    "Of products: f32, or f16 on tiers that have it, with K and V of f16")
-        ->capture_default_str();
+    add_dtype_options(*sub, o->types);
     sub->add_option("--head-dim", o->head_dims, "Head sizes")
         ->delimiter(',')
         ->capture_default_str();

@@ -27,6 +27,8 @@ struct Tiles {
     std::string tile_from = "default", few_from = "default";
 };
 
+bool same_rows(const Tiles &a, const Tiles &b);
+
 // The functions of one kernel on one tier, by role.
 struct VariantFunctions {
     Tiles tiles;

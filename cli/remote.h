@@ -23,12 +23,13 @@ void add_remote_options(CLI::App &command, Remote &remote);
 struct RemoteProblem {
     std::vector<lac_pattern> patterns;  // that take turns, all but the first for their times alone
     ProblemSize size;
-    KeepTest test;
+    bool steps;  // over caches, which are filled beforehand
     int threads;
     lac_args settings;
     int rounds;          // 0: one call of the first pattern
     double min_seconds;  // of each pattern
     Stored q, k, v;      // as stored_rows() has them, in C order
+    bool rival = false;  // the last pattern is the other bundle's (RemoteDriver)
 };
 
 struct RemoteCall {
@@ -48,6 +49,6 @@ struct RemoteResult {
 };
 
 // Throws a Failure that says what was missing: compiler, runner, or what the driver ended with.
-RemoteResult attend_remotely(const Remote &remote, const RemoteProblem &problem);
+RemoteResult attend_remotely(const Remote &remote, KeepTest test, const RemoteProblem &problem);
 
 }  // namespace lacuna

@@ -25,7 +25,8 @@ namespace lacuna {
 namespace {
 
 struct Options {
-    std::string pattern, q, k, v, out, log_sum_exp, mask, globals, dtype = "f32", kv_dtype;
+    std::string pattern, q, k, v, out, log_sum_exp, mask, globals;
+    DtypeOptions types;
     std::optional<int64_t> q_start;
     std::optional<double> scale;
     double softcap = 0;
@@ -120,16 +121,17 @@ Outcome attend_there(const Options &options, const lac_pattern &pattern, const T
                      const lac_args &settings) {
     const ProblemSize &size = tensors.size;
     RemoteResult result = attend_remotely(
-        options.remote, {{pattern},
-                         size,
-                         options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords,
-                         options.threads,
-                         settings,
-                         0,
-                         0,
-                         tensors.stored_q(),
-                         tensors.stored_k(),
-                         tensors.stored_v()});
+        options.remote, options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords,
+        {{pattern},
+         size,
+         false,
+         options.threads,
+         settings,
+         0,
+         0,
+         tensors.stored_q(),
+         tensors.stored_k(),
+         tensors.stored_v()});
     const RemoteCall &call = result.calls[0];
     return {{tensors.row_shape(size.value_dim), size.out_numbers(result.out, tensors.stored_v())},
             {tensors.row_shape(0), std::move(result.log_sum_exp)},
@@ -248,7 +250,7 @@ void run(const Options &options) {
     const lac_args settings = settings_of(options);
     if (options.log_sum_exp == options.out)
         throw usage("--log-sum-exp " + options.out + ": is the output's own name");
-    const Dtypes dtypes = usage_dtypes(options.dtype, options.kv_dtype);
+    const Dtypes dtypes = usage_dtypes(options.types);
     if (dtypes.fixed8()) refuse_beyond_fixed8(options, pattern);
     Tensors tensors = read_tensors(options.q, options.k, options.v, dtypes);
     place_queries(options, tensors.size);
@@ -285,7 +287,7 @@ void add_run(CLI::App &app) {
     command->add_option("--k", o->k, "keys; their heads divide the queries'")->required();
     command->add_option("--v", o->v, "values; their head_dim may be another")->required();
     command->add_option("-o,--out", o->out, "output, a row of values for every query")->required();
-    add_dtype_options(*command, o->dtype, o->kv_dtype);
+    add_dtype_options(*command, o->types);
     command->add_option("--mask", o->mask,
                         "bool [queries, keys], or of heads, or of a batch of them: what the mask: "
                         "or topk atom lists");

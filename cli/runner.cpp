@@ -1,5 +1,7 @@
 #include "cli/runner.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <sstream>
 
@@ -27,26 +29,36 @@ bool Runner::takes_plugins() const {
     return qemu_ && std::find(words_.begin(), words_.end(), "-plugin") == words_.end() &&
            run_process({words_[0], "-h"}).output.find("-plugin") != std::string::npos;
 }
-void Runner::use_plugin(const fs::path &library) {
-    words_.insert(words_.begin() + 1, {"-plugin", library.string()});
+
+// "max,sve=off" is max.
+std::string Runner::cpu() const {
+    const auto option = std::find(words_.begin(), words_.end(), "-cpu");
+    if (!qemu_ || words_.end() - option < 2) return "";
+    return option[1].substr(0, option[1].find(','));
 }
 
-std::string Runner::run(const Scratch &scratch, const std::string &program) const {
+void Runner::clean() const {
+    if (adb_ || ssh_) run_process(there("rm -rf " + folder_));
+}
+
+std::string Runner::run(const fs::path &folder, const std::string &program,
+                        const fs::path &plugin) const {
     if (!adb_ && !ssh_) {
         std::vector<std::string> command = words_;
+        if (!plugin.empty()) command.insert(command.begin() + 1, {"-plugin", plugin.string()});
         for (const std::string &name : {program, std::string("in"), std::string("out")})
-            command.push_back(scratch.at(name).string());
+            command.push_back((folder / name).string());
         return checked(command);
     }
     on_there("mkdir -p " + folder_);
     const std::string there_program = folder_ + "/" + program;
-    send(scratch.at(program), there_program);
-    send(scratch.at("in"), folder_ + "/in");
+    send(folder / program, there_program);
+    send(folder / "in", folder_ + "/in");
     std::string output;
     try {
         output = on_there("chmod 755 " + there_program + " && " + there_program + " " + folder_ +
                           "/in " + folder_ + "/out");
-        fetch(folder_ + "/out", scratch.at("out"));
+        fetch(folder_ + "/out", folder / "out");
     } catch (const Failure &) {
         run_process(there("rm -r " + folder_));
         throw;

@@ -4,8 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "cli/scratch.h"
-
 namespace lacuna {
 
 // How files get to where the runner runs and back. The runner's own words decide.
@@ -15,11 +13,17 @@ public:
 
     // Whether it is an emulator of QEMU's that counts by a plugin (cli/driver/count_plugin.c).
     bool takes_plugins() const;
-    void use_plugin(const std::filesystem::path &library);
+    // The CPU that an emulator of QEMU's is told to be; empty where the words do not say.
+    std::string cpu() const;
+    const std::string &name() const { return words_[0]; }
 
     // Runs a program of the folder with the names of `in` and `out`, the first of which is there
-    // and the second one is wanted. Returns what it printed; throws a Failure if it fails.
-    std::string run(const Scratch &scratch, const std::string &program) const;
+    // and the second one is wanted; under the emulator's plugin where one is named. Returns what it
+    // printed; throws a Failure if it fails.
+    std::string run(const std::filesystem::path &folder, const std::string &program,
+                    const std::filesystem::path &plugin) const;
+    // Takes away what a run that was killed has left on the other machine.
+    void clean() const;
 
 private:
     std::vector<std::string> there(const std::string &command) const;

@@ -21,6 +21,7 @@ public:
     }
     Scratch(const Scratch &) = delete;
     Scratch &operator=(const Scratch &) = delete;
+    const std::filesystem::path &path() const { return path_; }
     std::filesystem::path at(const std::string &name) const { return path_ / name; }
 
 private:

@@ -9,7 +9,7 @@ namespace lacuna {
 
 struct ShapeOptions {
     int heads = 0, kv_heads = 0, value_dim = 0, batch = 1, threads = 1;
-    std::string dtype = "f32", kv_dtype;
+    DtypeOptions types;
     bool fixed8 = false;  // whether it is taken
 };
 
@@ -24,7 +24,7 @@ inline void add_shape_options(CLI::App &command, ShapeOptions &o, const char *he
         ->check(CLI::Range(1, kMostHeads));
     command.add_option("--value-dim", o.value_dim, "the values' head size (as the keys')")
         ->check(CLI::Range(1, kMaxHeadDim));
-    add_dtype_options(command, o.dtype, o.kv_dtype);
+    add_dtype_options(command, o.types);
     command.add_option("--batch", o.batch, "sequences")
         ->check(CLI::Range(1, kMostHeads))
         ->capture_default_str();
@@ -44,7 +44,7 @@ inline ProblemSize size_of(const ShapeOptions &o, int heads, int kv_heads, int q
     if (heads % kv_heads)
         throw usage("--kv-heads " + std::to_string(kv_heads) + ": expected a divisor of the " +
                     std::to_string(heads) + " of --heads");
-    const Dtypes dtypes = usage_dtypes(o.dtype, o.kv_dtype);
+    const Dtypes dtypes = usage_dtypes(o.types);
     if (dtypes.fixed8() && !o.fixed8)
         throw usage(
             "--dtype: fixed8 is for generate, run and bench --target, expected f32, f16 or bf16");

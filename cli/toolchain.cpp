@@ -147,7 +147,7 @@ bool bare(const Platform &platform) {
 }
 
 void link_program(const Platform &platform, const std::string &triple, const fs::path &sources,
-                  const fs::path &bundle, const fs::path &program) {
+                  const fs::path &bundle, const fs::path &program, const std::string &option) {
     if (bare(platform)) {
         link_bare_program(platform, sources, bundle, program);
         return;
@@ -163,6 +163,7 @@ void link_program(const Platform &platform, const std::string &triple, const fs:
                                      "-L" + (bundle / "lib").string(),
                                      "-llac",
                                      "-pthread"};
+    if (!option.empty()) command.push_back(option);
     // Needs nothing of the system where it runs.
     const std::string os = platform.os;
     if (os == "linux" || os == "android" || os == "windows") command.emplace_back("-static");

@@ -33,10 +33,10 @@ void link_plugin(const std::filesystem::path &source, const std::filesystem::pat
 bool bare(const Platform &platform);
 
 // The driver for another machine from its sources (cli/driver) and the bundle lac, by the C
-// compiler for `triple` that is in PATH, or $LACUNA_CC.
+// compiler for `triple` that is in PATH, or $LACUNA_CC; with an option of the compiler's, or "".
 void link_program(const Platform &platform, const std::string &triple,
                   const std::filesystem::path &sources, const std::filesystem::path &bundle,
-                  const std::filesystem::path &program);
+                  const std::filesystem::path &program, const std::string &option);
 
 // One static library, members in the given order, without dates or owners.
 void write_archive(const Platform &platform, const std::filesystem::path &library,

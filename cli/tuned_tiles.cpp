@@ -27,17 +27,26 @@ std::string cpu_model() {
     return model.empty() ? "unknown" : model;
 }
 
+std::string tuned_tier(const Platform &platform, const Tier &tier) {
+    const bool arm32 = platform.halide_arch == Halide::Target::ARM && platform.bits == 32;
+    return arm32 ? "armv7" : tier.name;
+}
+
 ChooseTiles tuned_tiles(const TunedUse &use) {
     if (use.from == "none") return nullptr;
     std::vector<TunedEntry> user;
     if (use.from == "all") user = TunedStore(user_tuned_directory()).entries();
     const auto database = std::make_shared<TunedDatabase>(builtin_tuned(), std::move(user));
     const auto warned = std::make_shared<std::set<std::string>>();
-    const std::string cpu = use.cpu.empty() ? cpu_model() : use.cpu;
-    return [=](const KernelSpec &kernel, const Tier &code) {
+    const Platform &host = *find_platform("host");
+    const Platform &platform = use.platform ? *use.platform : host;
+    // Where kernels will run elsewhere, this machine's CPU says nothing.
+    const std::string here = &platform == &host ? cpu_model() : "another machine's";
+    const std::string cpu = use.cpu.empty() ? here : use.cpu;
+    return [=, &platform](const KernelSpec &kernel, const Tier &code) {
         Tiles tiles{code.tile, code.few};
         const auto choose = [&](const char *phase, Tile &tile, std::string &from) {
-            const Wanted wanted{kernel.name(), code.name, cpu, phase, use.tokens};
+            const Wanted wanted{kernel.name(), tuned_tier(platform, code), cpu, phase, use.tokens};
             const auto choice = database->choose(wanted);
             if (use.warn && !choice) warn_of_stale(*database, wanted, *warned);
             // More rows than this tier's stack holds: of another version's format.

@@ -49,6 +49,26 @@ TEST_F(CliRemote, RunsUnderAnEmulator) {
     }
 }
 
+// Q, K and V each of a type, and products of f16: further off than f32's, and less than allowed.
+TEST_F(CliRemote, RunsTypesAndArithmeticUnderAnEmulator) {
+    if (std::system("command -v aarch64-linux-gnu-gcc qemu-aarch64 >/dev/null") != 0)
+        GTEST_SKIP() << "needs aarch64-linux-gnu-gcc and qemu-aarch64";
+    put_script("emulate", "exec qemu-aarch64 -cpu cortex-a76 \"$@\"\n");
+    const std::string machine = "--target aarch64-linux-gnu --runner ./emulate ";
+    for (const char *types : {"--dtype f16 --kv-dtype int8,f16", "--dtype bf16", "--kv-dtype f16"})
+        EXPECT_EQ(run_there(machine + types)["agrees"], true) << types;
+    const double exact = run_there(machine + "--kv-dtype f16")["nmse"];
+    const json halves = run_there(machine + "--kv-dtype f16 --arithmetic f16");
+    EXPECT_EQ(halves["kernel"], "lac_attention_f32_kvf16_d16_af16");
+    EXPECT_EQ(halves["agrees"], true) << halves;
+    EXPECT_GT(double{halves["nmse"]}, 1000 * exact);
+    const json bench = parsed(
+        "bench --pattern window:16 --tokens 64 --heads 1 --head-dim 16 --json "
+        "--rounds 1 --min-time 0 --kv-dtype f16 --arithmetic f16 " +
+        machine)["benchmarks"][0];
+    EXPECT_NE(std::string(bench["kernel"]).find("_af16"), std::string::npos) << bench;
+}
+
 TEST_F(CliRemote, RunsBehindSsh) {
     // What reaches the far side is one command, and the streams.
     put_script("ssh", "echo \"$1\" >>calls; exec sh -c \"$1\"\n");
@@ -167,7 +187,10 @@ TEST_F(CliRemote, SaysWhatIsMissing) {
         {"--target vax-linux --runner ./fails", 4, "--target vax-linux: not supported"},
         {"--target arm64-apple-ios --runner ./fails", 3, "found none of arm64-apple-ios-gcc"},
         {"--target host --runner nonesuch", 3, "--runner: found no nonesuch"},
-        {"--target host --runner ./fails --kv-dtype f16", 2, "--target: f32_kvf16"},
+        {"--target host --runner ./fails --kv-dtype f16 --arithmetic f16", 4,
+         "arithmetic in f16, which none of the tiers has"},
+        {"--target host --runner ./fails --arithmetic f16", 2,
+         "--arithmetic: f16 needs K and V of f16, found f32"},
         {"--target host --runner ./fails", 3, "ended with exit code 9: no such device"},
         {"--target host --runner ./fails --via cache", 2, "--via cache: not with --target"},
     };

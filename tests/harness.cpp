@@ -177,27 +177,6 @@ lac_status run(const lac_kernel &kernel, const Problem &p, Tensors &t) {
 
 namespace {
 
-double longest_row(const std::vector<float> &rows, int features) {
-    double longest = 0;
-    for (size_t at = 0; at < rows.size(); at += size_t(features)) {
-        double power = 0;
-        for (size_t d = 0; d < size_t(features); d++) power += double(rows[at + d]) * rows[at + d];
-        longest = std::max(longest, std::sqrt(power));
-    }
-    return longest;
-}
-
-// What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
-// relatively. Sums of products are about as large as the scores of rows in random directions, of
-// which a kept one may be small. 32 roundings of growing sums, each by up to 2^-11, come to
-// sqrt(32 / 6) of that.
-double half_error(double largest_score, const std::vector<float> &q, const std::vector<float> &k,
-                  double scale, int features) {
-    const double usual = std::abs(scale) * longest_row(q, features) * longest_row(k, features) /
-                         std::sqrt(double(features));
-    return 0x1p-10 * (1 + std::max(largest_score, usual));
-}
-
 // The larger error, and NaN is larger than any number.
 double worse(double a, double b) { return std::isnan(a) || a > b ? a : b; }
 
@@ -234,7 +213,8 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     // Of keys that are listed, some meet Q as it is and others Q as integers.
     const bool mixed = p.key_type == LAC_I8 && !integers;
     double rounding = mixed ? query_rounding_error(want.largest_score) : 0;
-    if (t.arithmetic == LAC_F16) rounding = half_error(want.largest_score, q, k, scale, p.head_dim);
+    if (t.arithmetic == LAC_F16)
+        rounding = half_rounding_error(want.largest_score, q, k, scale, p.head_dim);
     const double most = t.arithmetic == LAC_F16 ? 2 * rounding : rounding;
     tolerance += rounding * rounding;
     result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;

@@ -57,6 +57,30 @@ double rounding_error(lac_type type, double x) {
 
 double query_rounding_error(double largest_score) { return 0x1p-13 * (1 + largest_score); }
 
+namespace {
+
+double longest_row(const std::vector<float> &rows, int features) {
+    double longest = 0;
+    for (size_t at = 0; at < rows.size(); at += size_t(features)) {
+        double power = 0;
+        for (size_t d = 0; d < size_t(features); d++) power += double(rows[at + d]) * rows[at + d];
+        longest = std::max(longest, std::sqrt(power));
+    }
+    return longest;
+}
+
+}  // namespace
+
+// Sums of products are about as large as the scores of rows in random directions, of which a kept
+// one may be small. 32 roundings of growing sums, each by up to 2^-11, come to sqrt(32 / 6) of
+// that.
+double half_rounding_error(double largest_score, const std::vector<float> &q,
+                           const std::vector<float> &k, double scale, int features) {
+    const double usual = std::abs(scale) * longest_row(q, features) * longest_row(k, features) /
+                         std::sqrt(double(features));
+    return 0x1p-10 * (1 + std::max(largest_score, usual));
+}
+
 double nmse(const std::vector<double> &want, const std::vector<double> &got) {
     double error = 0, power = 0;
     for (size_t i = 0; i < want.size(); i++) {

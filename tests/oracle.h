@@ -32,6 +32,11 @@ double rounding_error(lac_type type, double x);
 // How far rounding Q to integers may move a score, where the reference has not rounded it.
 double query_rounding_error(double largest_score);
 
+// What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
+// relatively. Rows of one head.
+double half_rounding_error(double largest_score, const std::vector<float> &q,
+                           const std::vector<float> &k, double scale, int features);
+
 // Σ(got - want)² / Σ want²; 0 when both are zero.
 double nmse(const std::vector<double> &want, const std::vector<double> &got);
 

@@ -1,8 +1,13 @@
-/* What `lacuna run|bench --target` builds for another machine: DRIVER IN OUT attends the problem
- * in IN (problem.h), writes output and log-sum-exp of the last call to OUT and prints a line
- * "call …" for each pattern and "sample …" for each time, in nanoseconds. One call of each pattern
- * is marked for what counts. Needs no C library but what driver.h names. */
+/* What `lacuna run|bench|autotune --target` builds for another machine: DRIVER IN OUT attends the
+ * problem in IN (problem.h), writes output and log-sum-exp of the last call to OUT and prints a
+ * line "call …" for each pattern and "sample …" for each time, in nanoseconds. One call of each
+ * pattern is marked for what counts. Needs no C library but what driver.h names. */
 #include "driver.h"
+
+#include <lacuna/cache.h>
+#ifdef LAC_DRIVER_RIVAL
+#include <lac_rival.h>
+#endif
 
 #include "problem.h"
 
@@ -37,6 +42,7 @@ static void say_number(int64_t number) {
 typedef struct {
     lac_kernel kernel;
     const lac_plan *plan;
+    lac_step step; /* over caches; none: one call over all */
     void *workspace;
     size_t workspace_bytes;
 } call;
@@ -66,10 +72,10 @@ static lac_tensor tensor(const struct lac_driver_problem *h, lac_type type, int3
     return t;
 }
 
-/* The next of the input; of fixed8 with so many scales. */
-static lac_tensor input(problem *p, int32_t heads, int32_t tokens, int32_t features,
+/* The next of the input; of LAC_I8 with so many scales. */
+static lac_tensor input(problem *p, int32_t type, int32_t heads, int32_t tokens, int32_t features,
                         int32_t scales) {
-    lac_tensor t = tensor(p->head, (lac_type)p->head->type, heads, tokens, features);
+    lac_tensor t = tensor(p->head, (lac_type)type, heads, tokens, features);
     size_t bytes = (size_t)t.batch_stride * (size_t)t.batch;
     t.data = (void *)p->at;
     if (t.type == LAC_I8) {
@@ -104,10 +110,11 @@ static problem read_problem(const char *path) {
         (sizeof *h + LAC_DRIVER_ALIGNMENT - 1) / LAC_DRIVER_ALIGNMENT * LAC_DRIVER_ALIGNMENT;
     p.at = file + head;
     p.left = bytes - head;
-    const int32_t units = h->batch * h->heads, kv_units = h->batch * h->kv_heads;
-    p.q = input(&p, h->heads, h->q_tokens, h->head_dim, units * h->q_tokens);
-    p.k = input(&p, h->kv_heads, h->k_tokens, h->head_dim, kv_units);
-    p.v = input(&p, h->kv_heads, h->k_tokens, h->value_dim, kv_units);
+    const int32_t units = h->batch * h->heads;
+    const int32_t kv_scales = h->batch * h->kv_heads * (h->type == LAC_I8 ? 1 : h->k_tokens);
+    p.q = input(&p, h->type, h->heads, h->q_tokens, h->head_dim, units * h->q_tokens);
+    p.k = input(&p, h->key_type, h->kv_heads, h->k_tokens, h->head_dim, kv_scales);
+    p.v = input(&p, h->value_type, h->kv_heads, h->k_tokens, h->value_dim, kv_scales);
     const lac_type out = h->type == LAC_I8 ? LAC_I16 : (lac_type)h->type;
     p.out = tensor(h, out, h->heads, h->q_tokens, h->value_dim);
     p.out_bytes = (size_t)p.out.batch_stride * (size_t)h->batch;
@@ -122,8 +129,66 @@ static problem read_problem(const char *path) {
     return p;
 }
 
-/* Plans a pattern and says how. */
-static call planned(const problem *p, const char *text) {
+/* `count` tokens of one sequence. */
+static lac_tensor tokens_of(lac_tensor t, int32_t sequence, int32_t first, int32_t count) {
+    if (t.scales) t.scales += ((int64_t)sequence * t.heads) * t.tokens + first;
+    t.scale_head_stride = t.tokens;
+    t.data = (char *)t.data + sequence * t.batch_stride + first * t.token_stride;
+    t.batch = 1;
+    t.tokens = count;
+    return t;
+}
+
+/* Caches of all sequences, filled as decoding does. */
+static lac_step caches_of(const problem *p, const lac_kernel *kernel, const lac_pattern *pattern) {
+    const struct lac_driver_problem *h = p->head;
+    const lac_cache_options options = {.size = sizeof options,
+                                       .heads = h->heads,
+                                       .kv_heads = h->kv_heads,
+                                       .max_context = h->k_tokens,
+                                       .max_append = h->q_tokens};
+    const lac_cache **caches = memory_of((size_t)h->batch * sizeof *caches);
+    size_t bytes;
+    check("cache", lac_cache_bytes(kernel, pattern, &options, &bytes));
+    for (int32_t b = 0; b < h->batch; b++) {
+        lac_cache *cache;
+        check("cache", lac_cache_init(kernel, pattern, &options, memory_of(bytes), bytes, &cache));
+        for (int32_t at = 0, count; at < h->k_tokens; at += count) {
+            count = h->k_tokens - at < h->q_tokens ? h->k_tokens - at : h->q_tokens;
+            const lac_tensor k = tokens_of(p->k, b, at, count), v = tokens_of(p->v, b, at, count);
+            check("append", lac_cache_append(cache, &k, &v));
+        }
+        caches[b] = cache;
+    }
+    const lac_step step = {.size = sizeof step, .count = h->batch, .caches = caches};
+    return step;
+}
+
+/* Plans a pattern three times. Returns the least nanoseconds. */
+static int64_t plan_of(const problem *p, const lac_pattern *pattern, call *c) {
+    const struct lac_driver_problem *h = p->head;
+    const lac_shape shape = {.size = sizeof shape,
+                             .batch = h->batch,
+                             .heads = h->heads,
+                             .kv_heads = h->kv_heads,
+                             .q_tokens = h->q_tokens,
+                             .k_tokens = h->k_tokens,
+                             .q_starts = h->steps ? NULL : p->starts};
+    size_t bytes;
+    check("plan", lac_plan_bytes(&c->kernel, pattern, &shape, &bytes));
+    void *memory = memory_of(bytes);
+    int64_t best = 0;
+    for (int i = 0; i < 3; i++) {
+        const int64_t start = driver_nanoseconds(0);
+        check("plan", lac_plan_init(&c->kernel, pattern, &shape, memory, bytes, &c->plan));
+        const int64_t took = driver_nanoseconds(0) - start;
+        if (i == 0 || took < best) best = took;
+    }
+    return best;
+}
+
+/* Makes a pattern's call ready and says how. */
+static call planned(const problem *p, const lac_bundle *bundle, const char *text) {
     const struct lac_driver_problem *h = p->head;
     lac_pattern pattern;
     if (lac_pattern_parse(text, &pattern, NULL) != LAC_OK) fail(text, "not a pattern");
@@ -131,27 +196,17 @@ static call planned(const problem *p, const char *text) {
                                  .type = (lac_type)h->type,
                                  .pattern = &pattern,
                                  .head_dim = h->head_dim,
-                                 .value_dim = h->value_dim};
-    const lac_shape shape = {.size = sizeof shape,
-                             .batch = h->batch,
-                             .heads = h->heads,
-                             .kv_heads = h->kv_heads,
-                             .q_tokens = h->q_tokens,
-                             .k_tokens = h->k_tokens,
-                             .q_starts = p->starts};
-    call c;
-    size_t bytes;
-    check("kernel", lac_kernel_find(&lac_kernels, &request, &c.kernel));
-    check("plan", lac_plan_bytes(&c.kernel, &pattern, &shape, &bytes));
-    void *memory = memory_of(bytes);
-    int64_t best = 0;
-    for (int i = 0; i < 3; i++) {
-        const int64_t start = driver_nanoseconds(0);
-        check("plan", lac_plan_init(&c.kernel, &pattern, &shape, memory, bytes, &c.plan));
-        const int64_t took = driver_nanoseconds(0) - start;
-        if (i == 0 || took < best) best = took;
-    }
-    c.workspace_bytes = lac_workspace_bytes(c.plan, p->args.threads);
+                                 .value_dim = h->value_dim,
+                                 .key_type = (lac_type)h->key_type,
+                                 .value_type = (lac_type)h->value_type,
+                                 .arithmetic = (lac_type)h->arithmetic};
+    call c = {.workspace = NULL};
+    check("kernel", lac_kernel_find(bundle, &request, &c.kernel));
+    if (h->steps) c.step = caches_of(p, &c.kernel, &pattern);
+    const int64_t nanoseconds = plan_of(p, &pattern, &c);
+    c.step.plan = c.plan;
+    c.workspace_bytes = h->steps ? lac_step_plan_bytes(c.plan, p->args.threads)
+                                 : lac_workspace_bytes(c.plan, p->args.threads);
     c.workspace = memory_of(c.workspace_bytes);
     driver_say("call ");
     driver_say(lac_kernel_name(&c.kernel));
@@ -160,14 +215,18 @@ static call planned(const problem *p, const char *text) {
     say_number(lac_plan_attended_pairs(c.plan));
     say_number(lac_plan_crossover(c.plan));
     say_number((int64_t)c.workspace_bytes);
-    say_number(best);
+    say_number(nanoseconds);
     driver_say("\n");
     return c;
 }
 
 static void attend(const problem *p, const call *c) {
-    check("attention", lac_attention(&c->kernel, c->plan, &p->q, &p->k, &p->v, &p->out, &p->args,
-                                     c->workspace, c->workspace_bytes));
+    if (c->step.count)
+        check("step", lac_step_attend(&c->step, &p->q, &p->out, &p->args, c->workspace,
+                                      c->workspace_bytes));
+    else
+        check("attention", lac_attention(&c->kernel, c->plan, &p->q, &p->k, &p->v, &p->out,
+                                         &p->args, c->workspace, c->workspace_bytes));
 }
 static void counted(const problem *p, const call *c) {
     driver_count(1);
@@ -203,8 +262,13 @@ static void measure(const problem *p, const call *calls) {
 int driver_main(int argc, char **argv) {
     if (argc != 3) fail("usage", "DRIVER IN OUT");
     const problem p = read_problem(argv[1]);
+    const lac_bundle *bundles[LAC_DRIVER_PATTERNS] = {&lac_kernels, &lac_kernels};
+#ifdef LAC_DRIVER_RIVAL
+    if (p.head->rival) bundles[p.head->patterns - 1] = &lac_rival_kernels;
+#endif
     call calls[LAC_DRIVER_PATTERNS];
-    for (int i = 0; i < p.head->patterns; i++) calls[i] = planned(&p, p.head->pattern[i]);
+    for (int i = 0; i < p.head->patterns; i++)
+        calls[i] = planned(&p, bundles[i], p.head->pattern[i]);
     if (p.head->rounds > 0)
         measure(&p, calls);
     else if (driver_nanoseconds(0) < 0)
