@@ -161,13 +161,6 @@ Json overshoot_json(const BenchOvershoot &overshoot, const ProblemSize &size) {
     return json;
 }
 
-// "dense_instructions" and so on.
-Json counts_json(const std::string &prefix, const CallCounts &counts) {
-    Json json = {{prefix + counts.unit, counts.executed}};
-    for (const auto &[cpu, cycles] : counts.cycles) json[prefix + "cycles"][cpu] = cycles;
-    return json;
-}
-
 Json entry_json(const BenchEntry &e) {
     const std::string name = name_of(e);
     Json json = {{"name", name},

@@ -199,4 +199,24 @@ std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, const c
     return counts;
 }
 
+nlohmann::ordered_json counts_json(const std::string &prefix, const CallCounts &counts) {
+    nlohmann::ordered_json json = {{prefix + counts.unit, counts.executed}};
+    for (const auto &[cpu, cycles] : counts.cycles) json[prefix + "cycles"][cpu] = cycles;
+    return json;
+}
+
+CallCounts counts_in(const nlohmann::ordered_json &json) {
+    CallCounts counts{};
+    for (const auto &[key, value] : json.items()) {
+        if (key != "cycles") {
+            counts.unit = key;
+            counts.executed = value.get<int64_t>();
+            continue;
+        }
+        for (const auto &[cpu, cycles] : value.items())
+            counts.cycles.emplace_back(cpu, cycles.get<int64_t>());
+    }
+    return counts;
+}
+
 }  // namespace lacuna

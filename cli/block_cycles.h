@@ -2,6 +2,7 @@
 // blocks of code would take on CPUs of arm-64 whose pipelines llvm-mca knows.
 #pragma once
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,12 +35,16 @@ constexpr const char *kModelledCpus[] = {"neoverse-n1", "cortex-a55"};
 std::vector<int64_t> cycles_of(const std::vector<CountedCall> &calls, const std::string &cpu);
 
 struct CallCounts {
-    const char *unit;  // "instructions", or of Hexagon "packets" of them
+    std::string unit;  // "instructions", or of Hexagon "packets" of them
     int64_t executed;
     std::vector<std::pair<std::string, int64_t>> cycles;  // by CPU; none where none is modelled
 };
 // `unit` is one of them. Without llvm-mca there are no cycles, which a line on stderr says.
 std::vector<CallCounts> counts_of(const std::vector<CountedCall> &calls, const char *unit,
                                   bool modelled);
+
+// "instructions" and "cycles" by CPU, after a prefix such as "dense_"; and back, without one.
+nlohmann::ordered_json counts_json(const std::string &prefix, const CallCounts &counts);
+CallCounts counts_in(const nlohmann::ordered_json &json);
 
 }  // namespace lacuna

@@ -4,12 +4,12 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <random>
 
 #include "bench/bandwidth.h"
 #include "bench/peak.h"
 #include "cli/bench_case.h"
-#include "cli/check.h"
 #include "cli/decoder.h"
 #include "cli/elements.h"
 #include "cli/measure.h"
@@ -19,21 +19,7 @@ namespace lacuna {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-// Long enough for items of a whole chunk and of the rest; queries that fill the tile and do not. A
-// step runs the kernel for few rows where they are few: one query, with the job's groups of heads
-// and with a KV head for each. The heads are the job's: the pattern may tell them apart.
-std::vector<ProblemSize> checked_sizes(const TuneJob &job) {
-    ProblemSize s = job.size;
-    s.batch = 1;
-    s.k_tokens = std::min(s.k_tokens, 701);
-    s.q_tokens = job.decode ? 1 : s.k_tokens;
-    s.q_start = s.k_tokens - s.q_tokens;
-    if (!job.decode) return {s};
-    ProblemSize single = s;
-    single.kv_heads = s.heads;
-    return {s, single};
-}
+using Json = nlohmann::ordered_json;
 
 // One side of a duel, ready to be called.
 class Side {
@@ -98,54 +84,42 @@ private:
 
 }  // namespace
 
-BundleRequest TuneJob::request(const Tile &tile) const {
-    Tiles tiles = usual;
-    (decode ? tiles.few : tiles.tile) = tile;
-    // A step's tile is part of a whole one.
-    if (!decode && tiles.few.rows > tile.rows) tiles.few = tier->few;
-    return {"lac_tuned",
-            *find_platform("host"),
-            {tier},
-            {kernel},
-            [tiles](const KernelSpec &, const Tier &) { return tiles; }};
-}
-
-namespace {
-
-std::string disagreement(const TuneJob &job, const lac_bundle &candidate, const ProblemSize &s) {
-    std::mt19937 generator(2);
-    const auto numbers_of = [&](int64_t rows, int32_t features, lac_type type) {
-        const auto d = static_cast<size_t>(features);
-        return as_stored_rows(normal_floats(rows, features, generator), type, d);
-    };
-    Tensors t{{{}, numbers_of(s.rows(), s.head_dim, s.dtypes.q)},
-              {{}, numbers_of(s.kv_rows(), s.head_dim, s.dtypes.k)},
-              {{}, numbers_of(s.kv_rows(), s.value_dim, s.dtypes.v)},
-              s};
-    Stored q = stored(t.q.data, s.dtypes.q),
-           k = stored_rows(t.k.data, s.dtypes.k, static_cast<size_t>(s.head_dim)),
-           v = stored_rows(t.v.data, s.dtypes.v, static_cast<size_t>(s.value_dim)),
-           out = stored(std::vector<float>(static_cast<size_t>(s.rows() * s.value_dim), NAN),
-                        s.dtypes.q);
-    std::vector<float> sums(static_cast<size_t>(s.rows()), NAN);
-    lac_args args{};
-    args.log_sum_exp = sums.data();
-    Problem(candidate, job.pattern, s, nullptr, job.threads)
-        .attend(q.data(), k.data(), v.data(), out.data(), args);
-    const Agreement a = check_against_oracle(t, job.pattern, nullptr, 1 / std::sqrt(s.head_dim), 0,
-                                             numbers(out, s.dtypes.q), sums);
-    return a.holds() ? ""
-                     : "NMSE " + std::to_string(a.nmse) + ", log-sum-exp " +
-                           std::to_string(a.log_sum_exp_error);
-}
-
-}  // namespace
-
 std::string disagreement(const TuneJob &job, const lac_bundle &candidate) {
-    std::string found;
-    for (const ProblemSize &size : checked_sizes(job))
-        if (found.empty()) found = disagreement(job, candidate, size);
-    return found;
+    for (const ProblemSize &s : checked_sizes(job)) {
+        CheckedCall call = checked_call(s);
+        Stored out = stored(std::vector<float>(static_cast<size_t>(s.rows() * s.value_dim), NAN),
+                            s.dtypes.q);
+        std::vector<float> sums(static_cast<size_t>(s.rows()), NAN);
+        lac_args args{};
+        args.log_sum_exp = sums.data();
+        Problem(candidate, job.pattern, s, nullptr, job.threads)
+            .attend(call.q.data(), call.k.data(), call.v.data(), out.data(), args);
+        if (const std::string wrong = disagreement(job, call, out, sums); !wrong.empty())
+            return wrong;
+    }
+    return "";
+}
+
+std::string duel_text(const DuelResult &d) {
+    Json json{{"candidate", d.candidate},         {"rival", d.rival},
+              {"median_ratio", d.median_ratio},   {"candidate_of_peak", d.candidate_of_peak},
+              {"rival_of_peak", d.rival_of_peak}, {"rounds", d.rounds}};
+    if (d.candidate_counts) json["candidate_counts"] = counts_json("", *d.candidate_counts);
+    if (d.rival_counts) json["rival_counts"] = counts_json("", *d.rival_counts);
+    return json.dump() + "\n";
+}
+
+std::optional<DuelResult> parse_duel(const std::string &output) try {
+    const size_t at = output.find("{\"candidate\"");
+    if (at == std::string::npos) return std::nullopt;
+    const Json json = Json::parse(output.substr(at, output.find('\n', at) - at));
+    DuelResult d{json.at("candidate"),         json.at("rival"),         json.at("median_ratio"),
+                 json.at("candidate_of_peak"), json.at("rival_of_peak"), json.at("rounds")};
+    if (json.contains("candidate_counts")) d.candidate_counts = counts_in(json["candidate_counts"]);
+    if (json.contains("rival_counts")) d.rival_counts = counts_in(json["rival_counts"]);
+    return d;
+} catch (const nlohmann::json::exception &) {
+    return std::nullopt;
 }
 
 DuelResult duel(const TuneJob &job, const lac_bundle &candidate, const lac_bundle &rival,
@@ -162,20 +136,20 @@ DuelResult duel(const TuneJob &job, const lac_bundle &candidate, const lac_bundl
         double ms[2];
         for (const int i : {0, 1}) ms[i] = order[i]->least_ms(patience.round_seconds);
         const double of_candidate = ms[round % 2], of_rival = ms[1 - round % 2];
-        result.candidate_ms = std::min(result.candidate_ms, of_candidate);
-        result.rival_ms = std::min(result.rival_ms, of_rival);
+        result.candidate = std::min(result.candidate, of_candidate);
+        result.rival = std::min(result.rival, of_rival);
         ratios.add(of_candidate / of_rival);
         result.rounds++;
         // Each quarter of the rounds halves what a candidate may lag and go on.
         const int quarter = std::max(1, patience.rounds / 4);
         const double lag = patience.give_up / std::pow(2, (round + 1) / quarter - 1);
         if (patience.give_up > 0 && (round + 1) % quarter == 0 &&
-            result.candidate_ms > result.rival_ms * (1 + lag))
+            result.candidate > result.rival * (1 + lag))
             break;
     }
     result.median_ratio = ratios.percentile(50);
-    result.candidate_of_peak = a.of_peak(job, result.candidate_ms);
-    result.rival_of_peak = result.candidate_of_peak * result.candidate_ms / result.rival_ms;
+    result.candidate_of_peak = a.of_peak(job, result.candidate);
+    result.rival_of_peak = result.candidate_of_peak * result.candidate / result.rival;
     return result;
 }
 

@@ -1,37 +1,31 @@
 // Two Tiles of a kernel against each other: first the oracle, then the clock, in turns.
 #pragma once
+#include <algorithm>
+#include <optional>
 #include <string>
-#include <vector>
 
-#include "cli/bundle.h"
-#include "cli/problem.h"
+#include "cli/block_cycles.h"
+#include "cli/tune_job.h"
 
 namespace lacuna {
-
-// What is tuned, and what it is measured on.
-struct TuneJob {
-    lac_pattern pattern;
-    KernelSpec kernel;
-    ProblemSize size;
-    int threads;
-    bool decode;       // the few rows of a step, not the tile of prefill
-    const Tier *tier;  // with code of its own
-    Tiles usual;       // what generate takes now
-
-    // With this Tile in place of the one that is tuned.
-    BundleRequest request(const Tile &tile) const;
-    const Tile &start() const { return decode ? usual.few : usual.tile; }
-};
 
 // Empty, or how the candidate disagrees with the float64 reference.
 std::string disagreement(const TuneJob &job, const lac_bundle &candidate);
 
 struct DuelResult {
-    double candidate_ms, rival_ms;            // the least of all calls
-    double median_ratio;                      // of the rounds' least times
+    double candidate, rival;                  // the least milliseconds of all calls, or counts
+    double median_ratio;                      // of the rounds' least times; of counts the ratio
     double candidate_of_peak, rival_of_peak;  // 0: no probe for the tier
     int rounds;
+    std::optional<CallCounts> candidate_counts = std::nullopt, rival_counts = std::nullopt;
+
+    // The worse of two: the least of all calls, or the middle one of the rounds.
+    double ratio() const { return std::max(candidate / rival, median_ratio); }
 };
+// A line, as children say it to their parents.
+std::string duel_text(const DuelResult &result);
+std::optional<DuelResult> parse_duel(const std::string &output);  // beside lines of others
+
 struct Patience {
     int rounds;            // at most
     double round_seconds;  // of each of the two

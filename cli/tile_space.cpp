@@ -23,6 +23,7 @@ std::vector<int> powers_that_divide(int n) {
 }
 
 std::vector<int> rows_of(const SpaceRequest &r) {
+    if (r.own_rows) return {r.start.rows};
     if (r.few) {
         std::vector<int> rows;
         for (const int n : {1, 2, 3, 4, 6, 8})

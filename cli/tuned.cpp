@@ -20,8 +20,9 @@ namespace {
 constexpr int kEdges[] = {512, 2048, 16384};
 
 TunedEntry entry_of(const json &row, const std::string &where) {
-    check_members(row, where,
-                  {"kernel", "tier", "cpu", "shape", "algorithm", "tile", "gain", "date"});
+    check_members(
+        row, where,
+        {"kernel", "tier", "cpu", "shape", "algorithm", "tile", "gain", "date", "objective"});
     const auto text = [&](const char *key) {
         if (!row.contains(key)) throw bad_input(where + " has no " + key);
         return text_of(row[key], where + "." + key);
@@ -36,6 +37,7 @@ TunedEntry entry_of(const json &row, const std::string &where) {
     if (!row.contains("gain") || !row["gain"].is_number())
         throw bad_input(where + ".gain: expected a number");
     e.gain = row["gain"].get<double>();
+    if (row.contains("objective")) e.objective = text("objective");
     return e;
 }
 
@@ -96,7 +98,8 @@ std::string tuned_json(const std::vector<TunedEntry> &entries) {
                         {"algorithm", e.key.algorithm},
                         {"tile", tile_text(e.tile)},
                         {"gain", e.gain},
-                        {"date", e.date}});
+                        {"date", e.date},
+                        {"objective", e.objective}});
     return ordered_json{{"lacuna_tuned", 1}, {"entries", rows}}.dump(2) + "\n";
 }
 

@@ -27,8 +27,9 @@ struct TuneKey {
 struct TunedEntry {
     TuneKey key;
     Tile tile;
-    double gain;       // the starting Tile's time by this one's
-    std::string date;  // "2026-11-25T09:00:00Z"
+    double gain;                     // the starting Tile's time, or count, by this one's
+    std::string date;                // "2026-11-25T09:00:00Z"
+    std::string objective = "time";  // or what else was measured: "instructions", "cycles"
 };
 
 // Reads and writes {"lacuna_tuned": 1, "entries": [...]}. A Failure names `name` and the entry.

@@ -79,16 +79,21 @@ fs::path user_tuned_directory() {
     return fs::temp_directory_path() / "lacuna-tuned";
 }
 
+namespace {
+std::string unit_of(const std::string &objective) { return objective == "time" ? "ms" : objective; }
+}  // namespace
+
 std::string trial_line(const TrialRecord &r) {
     ordered_json row{{"kernel", r.key.kernel},
                      {"tier", r.key.tier},
                      {"cpu", r.key.cpu},
                      {"shape", r.key.shape},
                      {"algorithm", r.key.algorithm},
+                     {"objective", r.objective},
                      {"tile", tile_text(r.tile)},
                      {"state", r.state},
                      {"ratio", r.ratio},
-                     {"ms", r.milliseconds}};
+                     {unit_of(r.objective), r.value}};
     row["hash"] = hash_of(row.dump());
     return row.dump() + "\n";
 }
@@ -98,12 +103,15 @@ std::optional<TrialRecord> parse_trial(const std::string &line) try {
     const std::string hash = row.at("hash");
     row.erase("hash");
     if (hash != hash_of(row.dump())) return std::nullopt;
+    // Earlier versions measured nothing but time, and did not say so.
+    const std::string objective = row.value("objective", "time");
     TrialRecord r{
         {row.at("kernel"), row.at("tier"), row.at("cpu"), row.at("shape"), row.at("algorithm")},
         {},
         row.at("state"),
         row.at("ratio"),
-        row.at("ms")};
+        row.at(unit_of(objective)),
+        objective};
     if (!parse_tile(row.at("tile"), r.tile)) return std::nullopt;
     return r;
 } catch (const nlohmann::json::exception &) {
@@ -139,7 +147,7 @@ void TunedStore::append(const TrialRecord &record) const {
     append_line(log_file(), trial_line(record));
 }
 
-TunedStore::Trials TunedStore::trials(const TuneKey &key) const {
+TunedStore::Trials TunedStore::trials(const TuneKey &key, const std::string &objective) const {
     Trials found{{}, 0};
     std::error_code ignored;
     if (!fs::exists(log_file(), ignored)) return found;
@@ -148,7 +156,8 @@ TunedStore::Trials TunedStore::trials(const TuneKey &key) const {
     std::string whole, damaged;
     for (std::string line; std::getline(lines, line);) {
         const auto record = parse_trial(line);
-        if (record && record->key.text() == key.text()) found.records.push_back(*record);
+        if (record && record->key.text() == key.text() && record->objective == objective)
+            found.records.push_back(*record);
         if (!record) found.damaged++;
         (record ? whole : damaged) += line + "\n";
     }

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <filesystem>
-#include <nlohmann/json.hpp>
 
 #include "cli/errors.h"
-#include "cli/host_bundle.h"
 #include "cli/process.h"
 #include "cli/sampler.h"
 #include "cli/tile_space.h"
@@ -22,31 +19,43 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kFinalists = 3;
 constexpr Patience kTrial{16, 0.02, 0.4};
 
+// Of vectors.
+int registers_of(const TuneJob &job) {
+    const Platform &p = *job.platform;
+    const bool many = p.halide_arch == Halide::Target::X86 ? job.tier->format.lanes == 16
+                      : p.halide_arch == Halide::Target::ARM
+                          ? p.bits == 64
+                          : p.halide_arch == Halide::Target::RISCV;
+    return many ? 32 : 16;
+}
+
 SpaceRequest space_of(const TuneJob &job) {
-    const Tier &tier = *job.tier;
-    const int registers = tier.format.lanes == 16 ? 32 : 16;  // of x86-64
-    return {tier.format, registers,           job.kernel.head_dim, job.kernel.value_dim,
-            job.decode,  job.usual.tile.rows, job.start()};
+    return {job.tier->format, registers_of(job),   job.kernel.head_dim, job.kernel.value_dim,
+            job.decode,       job.usual.tile.rows, job.start(),         job.kernel.dtypes.halves()};
 }
 
 class Tuner {
 public:
-    Tuner(const TuneJob &job, const TuneKey &key, const TunedStore &store,
-          const TunerOptions &options, TunerProgress &progress, const std::function<bool()> &stop)
+    Tuner(const TuneJob &job, const Contest &contest, const Goal &goal, const TuneKey &key,
+          const TunedStore &store, const TunerOptions &options, TunerProgress &progress,
+          const std::function<bool()> &stop)
         : job_(job),
+          contest_(contest),
+          goal_(goal),
           key_(key),
           store_(store),
           options_(options),
           progress_(progress),
           stop_(stop),
           sampler_(tile_space(space_of(job)), options.seed) {
-        best_ = {{base(), 1}};
-        sampler_.add(base(), 1);
+        best_ = {{job_.base(), 1}};
+        sampler_.add(job_.base(), 1);
     }
 
     TunerResult run() {
         resume();
         compile_start();
+        if (contest_.may_be_gone()) meet_itself();
         measure_start();
         while (!over()) {
             const std::vector<Tile> batch = sampler_.next(batch_size());
@@ -58,8 +67,6 @@ public:
     }
 
 private:
-    // Ratios in the log are to this Tile, whatever generate takes now.
-    const Tile &base() const { return job_.decode ? job_.tier->few : job_.tier->tile; }
     double elapsed() const { return std::chrono::duration<double>(Clock::now() - begin_).count(); }
     bool over() const {
         return stop_() || elapsed() >= options_.budget_seconds ||
@@ -71,7 +78,7 @@ private:
     }
 
     void resume() {
-        const TunedStore::Trials log = store_.trials(key_);
+        const TunedStore::Trials log = store_.trials(key_, objective_name(goal_.objective));
         if (log.damaged > 0)
             std::fprintf(stderr, "lacuna: %zu damaged lines of %s were set aside in %s\n",
                          log.damaged, store_.log_file().c_str(), store_.damaged_file().c_str());
@@ -87,7 +94,7 @@ private:
             sampler_.add_failed(r.tile);
             return;
         }
-        if (r.tile == base()) return;  // is there
+        if (r.tile == job_.base()) return;  // is there
         sampler_.add(r.tile, r.ratio);
         best_.push_back({r.tile, r.ratio});
         std::sort(best_.begin(), best_.end(),
@@ -97,20 +104,32 @@ private:
     std::vector<Finished> compile(const std::vector<Tile> &tiles) {
         std::vector<ForkedTask> tasks;
         for (const Tile &tile : tiles)
-            tasks.push_back(
-                {tile_text(tile), [this, tile] { bundle_library(job_.request(tile)); }});
-        return run_each(tasks, processors(), kTrialLimits, stop_);
+            tasks.push_back({tile_text(tile), [this, tile] { contest_.compile(tile); }});
+        return run_each(tasks, processors(), contest_.limits(), stop_);
     }
 
     void compile_start() {
-        std::vector<Tile> tiles{base()};
-        if (best_.front().tile != base()) tiles.push_back(best_.front().tile);
+        std::vector<Tile> tiles{job_.base()};
+        if (best_.front().tile != job_.base()) tiles.push_back(best_.front().tile);
         // One after the other: they share what is not tuned.
         for (const Tile &tile : tiles) {
             const Finished finished = compile({tile})[0];
-            if (finished.exit_code != 0 && !stop_())
-                throw Failure(kInternal, "the Tile " + tile_text(tile) + ": " + finished.output);
+            if (finished.exit_code != 0 && !stop_()) throw failure_of(tile, finished);
         }
+    }
+
+    static Failure failure_of(const Tile &tile, const Finished &finished) {
+        const int code = finished.exit_code;
+        const bool ours = code == kUsage || code == kBadInput || code == kUnsupportedTarget;
+        const std::string late = code == kTimedOut ? "took too long" : "";
+        return {ours || !late.empty() ? (ours ? code : kBadInput) : kInternal,
+                "the Tile " + tile_text(tile) + ": " + late + finished.output};
+    }
+
+    // The tier's own Tile, which tells a machine that does not answer from a bad candidate.
+    void meet_itself() {
+        const Finished finished = met(job_.base(), job_.base(), {1, 0, 0});
+        if (finished.exit_code != 0 && !stop_()) throw failure_of(job_.base(), finished);
     }
 
     // What generate takes now is a candidate as any other, if it is not the tier's own.
@@ -122,16 +141,17 @@ private:
     }
 
     void measure(const Tile &tile, const Finished &compiled) {
-        TrialRecord record{key_, tile, "failed", 0, 0};
+        TrialRecord record{key_, tile, "failed", 0, 0, objective_name(goal_.objective)};
         if (compiled.exit_code == kTimedOut) record.state = "timeout";
         if (compiled.exit_code == 0) compete(record);
         if (stop_() && record.state != "ok") return;  // was cut short
         store_.append(record);
         trials_++;
         take(record);
-        remove_library(tile);
+        if (tile != job_.base() && tile != best_.front().tile) contest_.forget(tile);
         progress_.show({trials_, options_.trials, elapsed(), options_.budget_seconds,
-                        best_.front().tile, best_.front().ratio, of_peak_});
+                        best_.front().tile, best_.front().ratio, of_peak_,
+                        goal_.counted() ? goal_.text() : ""});
     }
 
     // What seems faster than the best must be so against the tier's own Tile too: chance favours
@@ -139,42 +159,35 @@ private:
     void compete(TrialRecord &record) {
         const Candidate rival = best_.front();
         meet(record, rival);
-        if (record.state == "ok" && record.ratio < rival.ratio && rival.tile != base())
-            meet(record, {base(), 1});
+        if (record.state == "ok" && record.ratio < rival.ratio && rival.tile != job_.base())
+            meet(record, {job_.base(), 1});
     }
 
     // In a child, which the candidate may take down with it.
-    void meet(TrialRecord &record, const Candidate &rival) {
-        const ForkedTask task{
-            tile_text(record.tile), [&] {
-                const lac_bundle *candidate = load_bundle(job_.request(record.tile));
-                if (!disagreement(job_, *candidate).empty()) throw Failure(kFinding, "wrong");
-                const DuelResult d =
-                    duel(job_, *candidate, *load_bundle(job_.request(rival.tile)), kTrial);
-                // The worse of the two: the least of all calls, or the middle one of the rounds.
-                const double ratio = std::max(d.candidate_ms / d.rival_ms, d.median_ratio);
-                std::printf("%.17g %.17g %.17g\n", ratio, d.candidate_ms,
-                            std::max(d.candidate_of_peak, d.rival_of_peak));
-            }};
-        const Finished finished = run_each({task}, 1, kTrialLimits, stop_)[0];
-        double ratio = 0, milliseconds = 0, of_peak = 0;
-        if (finished.exit_code == 0 && std::sscanf(finished.output.c_str(), "%lf %lf %lf", &ratio,
-                                                   &milliseconds, &of_peak) == 3) {
-            record.state = "ok";
-            record.ratio = ratio * rival.ratio;
-            record.milliseconds = milliseconds;
-            of_peak_ = of_peak;  // of the faster of the two
-        } else {
-            record.state = finished.exit_code == kFinding    ? "wrong"
-                           : finished.exit_code == kTimedOut ? "timeout"
-                                                             : "failed";
-        }
+    Finished met(const Tile &candidate, const Tile &rival, const Patience &patience) const {
+        const ForkedTask task{tile_text(candidate), [&] {
+                                  const DuelResult d = contest_.meet(candidate, rival, patience);
+                                  std::printf("%s", duel_text(d).c_str());
+                              }};
+        const Finished finished = run_each({task}, 1, contest_.limits(), stop_)[0];
+        if (finished.exit_code == kTimedOut || finished.exit_code == kStopped) contest_.clean();
+        return finished;
     }
 
-    void remove_library(const Tile &tile) const {
-        if (tile == base() || best_.front().tile == tile) return;
-        std::error_code ignored;
-        std::filesystem::remove(library_path(job_.request(tile)), ignored);
+    void meet(TrialRecord &record, const Candidate &rival) {
+        const Finished finished = met(record.tile, rival.tile, kTrial);
+        const auto duel = finished.exit_code == 0 ? parse_duel(finished.output) : std::nullopt;
+        if (duel) {
+            record.state = "ok";
+            record.ratio = duel->ratio() * rival.ratio;
+            record.value = duel->candidate;
+            of_peak_ = std::max(duel->candidate_of_peak, duel->rival_of_peak);
+            return;
+        }
+        record.state = finished.exit_code == kFinding    ? "wrong"
+                       : finished.exit_code == kTimedOut ? "timeout"
+                                                         : "failed";
+        if (contest_.may_be_gone() && finished.exit_code == kBadInput) meet_itself();
     }
 
     std::vector<Candidate> finalists() const {
@@ -184,6 +197,8 @@ private:
     }
 
     const TuneJob &job_;
+    const Contest &contest_;
+    const Goal &goal_;
     const TuneKey &key_;
     const TunedStore &store_;
     const TunerOptions &options_;
@@ -198,10 +213,10 @@ private:
 
 }  // namespace
 
-TunerResult tune(const TuneJob &job, const TuneKey &key, const TunedStore &store,
-                 const TunerOptions &options, TunerProgress &progress,
+TunerResult tune(const TuneJob &job, const Contest &contest, const Goal &goal, const TuneKey &key,
+                 const TunedStore &store, const TunerOptions &options, TunerProgress &progress,
                  const std::function<bool()> &stop) {
-    return Tuner(job, key, store, options, progress, stop).run();
+    return Tuner(job, contest, goal, key, store, options, progress, stop).run();
 }
 
 }  // namespace lacuna

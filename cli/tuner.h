@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/duel.h"
-#include "cli/process.h"
+#include "cli/contest.h"
+#include "cli/objective.h"
 #include "cli/tuned_store.h"
 #include "cli/tuner_progress.h"
 
@@ -18,12 +18,9 @@ struct TunerOptions {
     unsigned seed;
 };
 
-// Children of a trial end at these at the latest.
-constexpr Limits kTrialLimits{60, size_t{4} << 30};
-
 struct Candidate {
     Tile tile;
-    double ratio;  // its time by that of the tier's own Tile
+    double ratio;  // its time, or count, by that of the tier's own Tile
 };
 
 struct TunerResult {
@@ -33,9 +30,10 @@ struct TunerResult {
     bool stopped;  // by stop(), before trials or time were over
 };
 
-// Throws a Failure when the starting Tile itself cannot be compiled, or the log not be written.
-TunerResult tune(const TuneJob &job, const TuneKey &key, const TunedStore &store,
-                 const TunerOptions &options, TunerProgress &progress,
+// Throws a Failure when the starting Tile itself cannot be compiled, or the log not be written, or
+// another machine does not run it.
+TunerResult tune(const TuneJob &job, const Contest &contest, const Goal &goal, const TuneKey &key,
+                 const TunedStore &store, const TunerOptions &options, TunerProgress &progress,
                  const std::function<bool()> &stop);
 
 }  // namespace lacuna

@@ -30,8 +30,10 @@ std::string bar(double done) {
 std::string progress_text(const TunerState &s) {
     char text[200];
     const int left = std::max(0, static_cast<int>(std::lround(s.budget - s.elapsed)));
-    std::snprintf(text, sizeof text, "%d trials, best %s: %.3f times as fast", s.trials,
-                  tile_text(s.best).c_str(), 1 / s.ratio);
+    const bool timed = s.counted.empty();
+    std::snprintf(text, sizeof text, "%d trials, best %s: %.3f %s", s.trials,
+                  tile_text(s.best).c_str(), timed ? 1 / s.ratio : s.ratio,
+                  timed ? "times as fast" : ("of the " + s.counted).c_str());
     std::string line = text;
     if (s.of_peak > 0) {
         std::snprintf(text, sizeof text, ", %.2f of the peak", s.of_peak);

@@ -130,19 +130,45 @@ TEST_F(Store, ALineTellsDamage) {
     for (const char *other : {"", "[]", "7", "{\"hash\": 3}"}) EXPECT_FALSE(parse_trial(other));
 }
 
+TEST_F(Store, ObjectivesNeverMix) {
+    TrialRecord counted = trial(kOther);
+    counted.objective = "instructions";
+    counted.value = 123456789;
+    store().prepare();
+    store().append(trial(kTile));
+    store().append(counted);
+    EXPECT_EQ(read_file(store().log_file()).find("\"ms\":123456789"), std::string::npos);
+    for (const TrialRecord &want : {trial(kTile), counted}) {
+        const auto found = store().trials(want.key, want.objective).records;
+        ASSERT_EQ(found.size(), 1U) << want.objective;
+        EXPECT_EQ(found[0].tile, want.tile);
+        EXPECT_EQ(found[0].value, want.value);
+    }
+    EXPECT_TRUE(store().trials(counted.key, "cycles").records.empty());
+}
+
+TEST_F(Store, ALineOfAnEarlierVersionIsOfTime) {
+    const auto read = parse_trial(
+        R"({"kernel":"k","tier":"avx2","cpu":"mine","shape":"prefill:2049-16384","algorithm":2,)"
+        R"("tile":"12,6,6,1,2,1,1","state":"ok","ratio":0.97,"ms":1.5,"hash":"041feb9d54ba"})");
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->objective, "time");
+    EXPECT_EQ(read->value, 1.5);
+}
+
 TEST_F(Store, DamagedLinesAreSetAsideAndTheRestStays) {
     store().prepare();
     store().append(trial(kTile));
     const std::string log = store().log_file(), cut = trial_line(trial(kOther)).substr(0, 40);
     std::ofstream(log, std::ios::app) << cut;  // as a kill in a write leaves it
     store().append(trial(kThird));             // starts a line of its own
-    const auto found = store().trials(trial(kTile).key);
+    const auto found = store().trials(trial(kTile).key, "time");
     EXPECT_EQ(found.damaged, 1U);
     ASSERT_EQ(found.records.size(), 2U);
     EXPECT_EQ(found.records[1].tile, kThird);
     EXPECT_EQ(read_file(store().damaged_file()), cut + "\n");
-    EXPECT_EQ(store().trials(trial(kTile).key).damaged, 0U);
-    EXPECT_EQ(store().trials(entry("other", kTile).key).records.size(), 0U);
+    EXPECT_EQ(store().trials(trial(kTile).key, "time").damaged, 0U);
+    EXPECT_EQ(store().trials(entry("other", kTile).key, "time").records.size(), 0U);
 }
 
 TEST_F(Store, ManyWritersLoseNothing) {
@@ -155,7 +181,7 @@ TEST_F(Store, ManyWritersLoseNothing) {
         for (int i = 0; i < kEach; i++) {
             store().append(trial(kTile));
             store().put({entry("cpu" + std::to_string(w * kEach + i), kTile)});
-            if (i % 5 == 0) store().trials(trial(kTile).key);
+            if (i % 5 == 0) store().trials(trial(kTile).key, "time");
         }
         ::_exit(0);
     }
@@ -164,7 +190,7 @@ TEST_F(Store, ManyWritersLoseNothing) {
         ::waitpid(child, &status, 0);
         EXPECT_EQ(status, 0);
     }
-    const auto found = store().trials(trial(kTile).key);
+    const auto found = store().trials(trial(kTile).key, "time");
     EXPECT_EQ(found.records.size(), static_cast<size_t>(kWriters * kEach));
     EXPECT_EQ(found.damaged, 0U);
     EXPECT_EQ(store().entries().size(), static_cast<size_t>(kWriters * kEach));
