@@ -117,6 +117,29 @@ TEST_F(Store, ATileTooLargeForAStepLeavesTheOther) {
     EXPECT_NE(tiles.tile_from, "default");
 }
 
+// Two platforms have a tier neon, and what was tuned for one says nothing of the other.
+TEST_F(Store, Arm32sNeonIsAnother) {
+    const Platform &arm = *find_platform("arm-linux-gnueabihf"),
+                   &arm64 = *find_platform("aarch64-linux-gnu");
+    const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
+    const auto put = [&](const char *tier, const Tile &tile) {
+        const TuneKey key{kernel.name(), tier, "mine", shape_class("prefill", 4096).name(),
+                          kAlgorithmVersion};
+        store().prepare();
+        store().put({{key, tile, 1.1, "2026-01-01"}});
+    };
+    put("neon", kTile);
+    put("armv7", kOther);
+    ::setenv("LACUNA_TUNED", (folder / "tuned").c_str(), 1);
+    TunedUse use;
+    use.cpu = "mine";
+    use.platform = &arm;
+    EXPECT_EQ(tuned_tiles(use)(kernel, *find_tier(arm, "neon")).tile, kOther);
+    use.platform = &arm64;
+    EXPECT_EQ(tuned_tiles(use)(kernel, *find_tier(arm64, "neon")).tile, kTile);
+    ::unsetenv("LACUNA_TUNED");
+}
+
 TEST_F(Store, ALineTellsDamage) {
     const std::string line = trial_line(trial(kThird));
     const auto read = parse_trial(line.substr(0, line.size() - 1));
