@@ -26,10 +26,11 @@ struct RemoteProblem {
     bool steps;  // over caches, which are filled beforehand
     int threads;
     lac_args settings;
-    int rounds;          // 0: one call of the first pattern
-    double min_seconds;  // of each pattern
-    Stored q, k, v;      // as stored_rows() has them, in C order
-    bool rival = false;  // the last pattern is the other bundle's (RemoteDriver)
+    int rounds;            // 0: one call of the first pattern, which is counted if `counted`
+    double min_seconds;    // of each pattern
+    Stored q, k, v;        // as stored_rows() has them, in C order
+    bool counted = false;  // where the runner can; with rounds always
+    bool rival = false;    // the last pattern is the other bundle's (RemoteDriver)
 };
 
 struct RemoteCall {

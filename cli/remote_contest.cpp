@@ -61,6 +61,7 @@ RemoteProblem RemoteContest::problem(bool rival, const Patience &patience) const
             std::move(q),
             std::move(k),
             std::move(v),
+            goal_.counted(),
             rival};
 }
 
@@ -72,7 +73,7 @@ CallCounts RemoteContest::counted(const Tile &tile) const {
     fs::remove_all(folder);
     there_.build(job_.request(tile, "lac"), nullptr, folder);
     check(folder);
-    const RemoteResult result = there_.attend(problem(false, {1, 0, 0}), folder);
+    const RemoteResult result = there_.attend(problem(false, {0, 0, 0}), folder);
     if (!result.calls[0].counts)
         throw bad_input("--runner " + there_.runner().name() + ": counted nothing");
     write_file_atomically(known.string(), counts_json("", *result.calls[0].counts).dump());

@@ -186,7 +186,8 @@ void RemoteDriver::take_counts(const std::string &output, std::vector<RemoteCall
 
 RemoteResult RemoteDriver::attend(const RemoteProblem &problem, const fs::path &folder) const {
     write_problem(problem, folder / "in");
-    const bool plugin = !bare(platform_) && problem.rounds > 0 && runner_.takes_plugins();
+    const bool plugin =
+        !bare(platform_) && (problem.rounds > 0 || problem.counted) && runner_.takes_plugins();
     const fs::path library = folder / "count_plugin.so";
     if (plugin) link_plugin(folder / "source" / "count_plugin.c", library);
     const std::string output = runner_.run(folder, program(), plugin ? library : fs::path());

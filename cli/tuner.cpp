@@ -101,19 +101,21 @@ private:
                   [](const Candidate &a, const Candidate &b) { return a.ratio < b.ratio; });
     }
 
-    std::vector<Finished> compile(const std::vector<Tile> &tiles) {
+    std::vector<Finished> compile(const std::vector<Tile> &tiles, double times = 1) {
         std::vector<ForkedTask> tasks;
         for (const Tile &tile : tiles)
             tasks.push_back({tile_text(tile), [this, tile] { contest_.compile(tile); }});
-        return run_each(tasks, processors(), contest_.limits(), stop_);
+        Limits limits = contest_.limits();
+        limits.seconds *= times;
+        return run_each(tasks, processors(), limits, stop_);
     }
 
     void compile_start() {
         std::vector<Tile> tiles{job_.base()};
         if (best_.front().tile != job_.base()) tiles.push_back(best_.front().tile);
-        // One after the other: they share what is not tuned.
+        // One after the other: they share what is not tuned, a dozen functions.
         for (const Tile &tile : tiles) {
-            const Finished finished = compile({tile})[0];
+            const Finished finished = compile({tile}, 5)[0];
             if (finished.exit_code != 0 && !stop_()) throw failure_of(tile, finished);
         }
     }
@@ -121,7 +123,8 @@ private:
     static Failure failure_of(const Tile &tile, const Finished &finished) {
         const int code = finished.exit_code;
         const bool ours = code == kUsage || code == kBadInput || code == kUnsupportedTarget;
-        const std::string late = code == kTimedOut ? "took too long" : "";
+        const std::string late =
+            code == kTimedOut ? "took too long; fewer --tokens or --heads take less" : "";
         return {ours || !late.empty() ? (ours ? code : kBadInput) : kInternal,
                 "the Tile " + tile_text(tile) + ": " + late + finished.output};
     }
