@@ -113,8 +113,9 @@ void check_kernel(const BundleRequest &request, const KernelSpec &k) {
 
 }  // namespace
 
-bool same_rows(const Tiles &a, const Tiles &b) {
-    return a.tile.rows == b.tile.rows && a.few.rows == b.few.rows;
+bool suit_halves(const Tiles &tiles, const Tiles &usual) {
+    return tiles.tile.rows == usual.tile.rows && tiles.few.rows == usual.few.rows &&
+           !tiles.tile.streams && !tiles.few.streams;
 }
 
 BundleFunctions functions_of(const BundleRequest &request) {
@@ -127,8 +128,7 @@ BundleFunctions functions_of(const BundleRequest &request) {
             const Tier own = tier_of(k, code);
             const Tiles usual{own.tile, own.few};
             Tiles tiles = request.tiles && !k.dtypes.fixed8() ? request.tiles(k, code) : usual;
-            // Listed keys are gathered in f32 beside them, by the tier's own Tiles.
-            if (k.dtypes.halves() && !same_rows(tiles, usual)) tiles = usual;
+            if (k.dtypes.halves() && !suit_halves(tiles, usual)) tiles = usual;
             all.back().push_back(functions_of(request.name, k, request.platform, *t, tiles));
         }
     }

@@ -27,7 +27,9 @@ struct Tiles {
     std::string tile_from = "default", few_from = "default";
 };
 
-bool same_rows(const Tiles &a, const Tiles &b);
+// Whether kernels that compute in f16 can have these in place of the tier's: keys that are listed
+// are gathered in f32 beside them, by tiles of the tier's rows, and P·V in f16 knows no streams.
+bool suit_halves(const Tiles &tiles, const Tiles &usual);
 
 // The functions of one kernel on one tier, by role.
 struct VariantFunctions {

@@ -23,7 +23,7 @@ std::vector<int> powers_that_divide(int n) {
 }
 
 std::vector<int> rows_of(const SpaceRequest &r) {
-    if (r.own_rows) return {r.start.rows};
+    if (r.halves) return {r.start.rows};
     if (r.few) {
         std::vector<int> rows;
         for (const int n : {1, 2, 3, 4, 6, 8})
@@ -50,6 +50,7 @@ void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space
             if (holds(r, tile.value_rows * p * vectors) && tile.value_rows * p * vectors * u <= 128)
                 space.push_back(tile);
         }
+    if (r.halves) return;
     // Streams read no other number of P·V: one Tile stands for all.
     tile.streams = true;
     tile.value_unroll = r.start.streams ? r.start.value_unroll : 1;

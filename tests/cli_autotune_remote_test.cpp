@@ -121,7 +121,8 @@ TEST_F(CliAutotuneRemote, KeepsWhatIsBetterUnderTheNameOfTheObjective) {
               "tuned for cortex-a76, prefill:513-2048, user's");
 }
 
-// Of f16's kernels the rows stay: keys that are listed are gathered in f32 beside them.
+// Of f16's kernels the rows stay, since keys that are listed are gathered in f32 beside them, and
+// there are no streams.
 TEST_F(CliAutotuneRemote, TunesStepsInHalves) {
     if (!has_emulator()) GTEST_SKIP() << "needs the emulator of arm-64";
     const std::string halves =
@@ -131,7 +132,10 @@ TEST_F(CliAutotuneRemote, TunesStepsInHalves) {
     EXPECT_EQ(found["tier"], "fp16");
     EXPECT_EQ(found["shape"], "decode:513-2048");
     EXPECT_EQ(found["failed"], 0);
-    for (const TrialRecord &r : log()) EXPECT_EQ(r.tile.rows, 4);
+    for (const TrialRecord &r : log()) {
+        EXPECT_EQ(r.tile.rows, 4);
+        EXPECT_FALSE(r.tile.streams);
+    }
     expect_refused(halves + "--tier neon", kUnsupportedTarget, "none of the tiers has (neon)");
 }
 

@@ -3,6 +3,9 @@
 
 #include <gtest/gtest.h>
 
+#include "cli/bundle.h"
+#include "schedules/tile_text.h"
+
 namespace lacuna {
 namespace {
 
@@ -95,6 +98,28 @@ TEST(Platforms, HaveSeveralSpellings) {
     for (const auto &[a, b] : same) {
         ASSERT_NE(find_platform(b), nullptr) << b;
         EXPECT_EQ(find_platform(a), find_platform(b)) << a;
+    }
+}
+
+// P·V in f16 knows no streams, and keys that are listed take the tier's rows.
+TEST(KernelJobs, HalvesTakeNoTileThatIsNotForThem) {
+    const Platform &arm = *find_platform("aarch64-linux-gnu");
+    const Tier &tier = *find_tier(arm, "fp16");
+    const char *spec = R"({"kernels": [{"kv_dtype": "f16", "arithmetic": "f16", "head_dim": 64}]})";
+    const Tile usual = tier.few;
+    Tile streams = usual, rows = usual, planes = usual;
+    streams.streams = true;
+    rows.rows = rows.score_rows = 2;
+    planes.value_planes = 2;
+    for (const Tile &few : {streams, rows, planes}) {
+        const BundleRequest request{
+            "lac",
+            arm,
+            {&tier},
+            parse_spec(spec, "s.json").kernels,
+            [&](const KernelSpec &, const Tier &code) { return Tiles{code.tile, few}; }};
+        const bool taken = few == planes;
+        EXPECT_EQ(functions_of(request)[0][0].partial_few.params.count("tile"), taken ? 1U : 0U);
     }
 }
 
