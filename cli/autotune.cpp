@@ -162,7 +162,10 @@ void search(const Options &o, const TuneJob &job, const Contest &contest, const 
 }
 
 void autotune(const Options &o) {
-    if (o.files) return use_tuned_files(o.files);
+    if (o.files) {
+        use_tuned_files(o.files);
+        return;
+    }
     seconds_of(o.budget);  // for its check
     if (o.pattern.empty()) throw usage("--pattern is required");
     const auto there = o.remote ? std::make_unique<RemoteDriver>(o.remote) : nullptr;

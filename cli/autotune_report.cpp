@@ -29,20 +29,20 @@ void print_json(const TuneJob &job, const Goal &goal, const TuneKey &key, const 
         {"space", r.space},
     };
     if (!goal.model.empty()) json["model"] = goal.model;
-    if (winner && goal.counted()) {
-        json["start_counts"] = counts_json("", *winner->duel.rival_counts);
-        json["tile_counts"] = counts_json("", *winner->duel.candidate_counts);
-    } else if (winner) {
-        json["start_ms"] = winner->duel.rival;
-        json["tile_ms"] = winner->duel.candidate;
-        json["ratio"] = winner->duel.candidate_of_peak;
+    const DuelResult *const d = winner ? &winner->duel : nullptr;
+    if (d && d->candidate_counts && d->rival_counts) {
+        json["start_counts"] = counts_json("", *d->rival_counts);
+        json["tile_counts"] = counts_json("", *d->candidate_counts);
+    } else if (d) {
+        json["start_ms"] = d->rival;
+        json["tile_ms"] = d->candidate;
+        json["ratio"] = d->candidate_of_peak;
     }
     std::cout << json.dump(2) << '\n';
 }
 
 // "instructions 0.971, cycles of neoverse-n1 0.985": the Tile's by the start's.
-std::string ratios_of(const DuelResult &d) {
-    const CallCounts &tile = *d.candidate_counts, &start = *d.rival_counts;
+std::string ratios_of(const CallCounts &tile, const CallCounts &start) {
     char text[80];
     const auto ratio = [&](const std::string &what, int64_t a, int64_t b) {
         std::snprintf(text, sizeof text, "%s %.3f", what.c_str(),
@@ -58,16 +58,16 @@ std::string ratios_of(const DuelResult &d) {
 
 std::string found_text(const Goal &goal, const DuelResult &d) {
     char text[200];
-    if (goal.counted())
+    if (d.candidate_counts && d.rival_counts) {
         std::snprintf(text, sizeof text,
                       "%.3f M %s, start %.3f M; by the start's: ", d.candidate / 1e6,
                       goal.text().c_str(), d.rival / 1e6);
-    else
-        std::snprintf(text, sizeof text,
-                      "%.3f times as fast in fresh processes (%.3f ms, start %.3f ms)", gain_of(d),
-                      d.candidate, d.rival);
+        return text + ratios_of(*d.candidate_counts, *d.rival_counts);
+    }
+    std::snprintf(text, sizeof text,
+                  "%.3f times as fast in fresh processes (%.3f ms, start %.3f ms)", gain_of(d),
+                  d.candidate, d.rival);
     std::string all = text;
-    if (goal.counted()) return all + ratios_of(d);
     if (d.candidate_of_peak > 0) {
         std::snprintf(text, sizeof text, ", %.2f of the peak", d.candidate_of_peak);
         all += text;
@@ -79,7 +79,10 @@ std::string found_text(const Goal &goal, const DuelResult &d) {
 
 void report(bool json, const TuneJob &job, const Goal &goal, const TuneKey &key,
             const TunerResult &r, const std::optional<Winner> &winner, const TunedStore &store) {
-    if (json) return print_json(job, goal, key, r, winner);
+    if (json) {
+        print_json(job, goal, key, r, winner);
+        return;
+    }
     std::cout << key.kernel << ", " << key.tier << ", " << key.shape << ", " << key.cpu << ", by "
               << goal.text() << '\n'
               << "  " << r.trials << " trials, " << r.resumed << " from the log, of " << r.space

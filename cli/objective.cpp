@@ -49,9 +49,8 @@ std::string modelled_cpus() {
 }  // namespace
 
 const char *objective_name(Objective objective) {
-    return objective == Objective::kTime           ? "time"
-           : objective == Objective::kInstructions ? "instructions"
-                                                   : "cycles";
+    constexpr const char *kNames[] = {"time", "instructions", "cycles"};
+    return kNames[static_cast<int>(objective)];
 }
 
 std::string Goal::text() const {

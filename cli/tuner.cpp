@@ -22,11 +22,12 @@ constexpr Patience kTrial{16, 0.02, 0.4};
 // Of vectors.
 int registers_of(const TuneJob &job) {
     const Platform &p = *job.platform;
-    const bool many = p.halide_arch == Halide::Target::X86 ? job.tier->format.lanes == 16
-                      : p.halide_arch == Halide::Target::ARM
-                          ? p.bits == 64
-                          : p.halide_arch == Halide::Target::RISCV;
-    return many ? 32 : 16;
+    switch (p.halide_arch) {
+        case Halide::Target::X86: return job.tier->format.lanes == 16 ? 32 : 16;
+        case Halide::Target::ARM: return p.bits == 64 ? 32 : 16;
+        case Halide::Target::RISCV: return 32;
+        default: return 16;
+    }
 }
 
 SpaceRequest space_of(const TuneJob &job) {
@@ -121,12 +122,12 @@ private:
     }
 
     static Failure failure_of(const Tile &tile, const Finished &finished) {
+        const std::string which = "the Tile " + tile_text(tile) + ": ";
         const int code = finished.exit_code;
+        if (code == kTimedOut)
+            return bad_input(which + "took too long; fewer --tokens or --heads take less");
         const bool ours = code == kUsage || code == kBadInput || code == kUnsupportedTarget;
-        const std::string late =
-            code == kTimedOut ? "took too long; fewer --tokens or --heads take less" : "";
-        return {ours || !late.empty() ? (ours ? code : kBadInput) : kInternal,
-                "the Tile " + tile_text(tile) + ": " + late + finished.output};
+        return {ours ? code : kInternal, which + finished.output};
     }
 
     // The tier's own Tile, which tells a machine that does not answer from a bad candidate.
