@@ -45,10 +45,10 @@ double seconds_of(const std::string &text) {
     char *end = nullptr;
     const double number = std::strtod(text.c_str(), &end);
     const std::string unit = end;
-    const double factor = unit.empty() || unit == "s" ? 1
-                          : unit == "m"               ? 60
-                          : unit == "h"               ? 3600
-                                                      : 0;
+    double factor = 0;
+    if (unit.empty() || unit == "s") factor = 1;
+    if (unit == "m") factor = 60;
+    if (unit == "h") factor = 3600;
     if (end == text.c_str() || factor == 0 || !(number > 0) || !(number < 1e6))
         throw usage("--budget " + text + ": expected a time such as 90s, 10m or 1h");
     return number * factor;
@@ -91,8 +91,10 @@ std::string cpu_of(const Options &o, const RemoteDriver *there) {
 // A step attends for the query heads that share a KV head: four of them where nothing is said.
 ProblemSize size_of(const Options &o, bool decode) {
     const ShapeOptions &s = o.shape;
-    const int heads = s.heads > 0 ? s.heads : decode ? 8 : 2;
-    const int kv_heads = s.kv_heads > 0 ? s.kv_heads : decode && s.heads == 0 ? 2 : heads;
+    const int usual = decode ? 8 : 2;
+    const int heads = s.heads > 0 ? s.heads : usual;
+    const int usual_kv = decode && s.heads == 0 ? 2 : heads;
+    const int kv_heads = s.kv_heads > 0 ? s.kv_heads : usual_kv;
     return size_of(s, heads, kv_heads, decode ? 1 : o.tokens, o.tokens, o.head_dim);
 }
 

@@ -44,7 +44,7 @@ void write_library(const BundleRequest &request, const ChooseTiles *rival, const
         for (const auto &[symbol, object] :
              compile_functions(r.platform, unique_functions(functions), [](const auto &) {}))
             objects[symbol] = object;
-        if (&r != &requests[0]) r.name += "_rival";
+        if (&r != requests.data()) r.name += "_rival";
         objects[r.name + "_table"] = table_object(r, functions);
         write_file(folder / "include" / (r.name + ".h"), header_text(r));
     }

@@ -188,9 +188,9 @@ private:
             of_peak_ = std::max(duel->candidate_of_peak, duel->rival_of_peak);
             return;
         }
-        record.state = finished.exit_code == kFinding    ? "wrong"
-                       : finished.exit_code == kTimedOut ? "timeout"
-                                                         : "failed";
+        record.state = "failed";
+        if (finished.exit_code == kFinding) record.state = "wrong";
+        if (finished.exit_code == kTimedOut) record.state = "timeout";
         if (contest_.may_be_gone() && finished.exit_code == kBadInput) meet_itself();
     }
 
