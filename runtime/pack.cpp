@@ -68,6 +68,7 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const Part part = part_of(plan, layout, task);
     const PackedStore store = workspace.store(layout, slot, part.store);
     const int64_t modulus = plan.store[part.store].modulus;
+    const Room &room = layout.room[part.store];
     const auto piece = [&](int64_t at) {
         return piece_of(plan, layout, part, part.first + at,
                         smaller<int64_t>(part.count - at, kPiecePanels));
@@ -75,15 +76,21 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const auto rows = [&](const lac_tensor &tensor, const Piece &p) {
         return rows_of(tensor, sequence, kv_head, p.token, p.keys, modulus);
     };
+    const auto is_read = [&](const Piece &p) {
+        return p.panel < room.fixed || p.panel + p.panels > room.lowest;
+    };
     for (int64_t i = 0; i < part.count; i += kPiecePanels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
         // hardware to guess.
         if (i + kPiecePanels < part.count) {
             const Piece next = piece(i + kPiecePanels);
-            prefetch(call.k, rows(call.k, next));
-            prefetch(call.v, rows(call.v, next));
+            if (is_read(next)) {
+                prefetch(call.k, rows(call.k, next));
+                prefetch(call.v, rows(call.v, next));
+            }
         }
         const Piece now = piece(i);
+        if (!is_read(now)) continue;
         const int32_t place = store.place(part.residue, now.panel);
         pack_keys(*plan.variant, store, place, now.panels, rows(call.k, now), nullptr);
         pack_values(*plan.variant, store, place, now.panels, rows(call.v, now));

@@ -63,9 +63,9 @@ constexpr int32_t kNoStore = -1;
 constexpr int32_t kMaxSegments = LAC_MAX_ATOMS + 1;
 
 // Panels of a residue class that have a place at once: all, or the first `fixed` for good while the
-// others take turns in the rest (PackedStore::place).
+// others, which are read from panel `lowest` on, take turns in the rest (PackedStore::place).
 struct Room {
-    int32_t per_residue, fixed;
+    int32_t per_residue, fixed, lowest;
 };
 
 // Everything that depends on one sequence's lengths, and on the KV head if the pattern does.

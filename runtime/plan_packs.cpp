@@ -33,8 +33,8 @@ int32_t PlanBuilder::lasting_panels(int32_t store) const {
 void PlanBuilder::make_room(int32_t store) {
     const int32_t all = layout_.panels_per_residue[store];
     Room &room = layout_.room[store];
-    room = {all, all};
-    if (!write_ || layout_.blocks <= kBlocksBehind) return;
+    room = {all, all, 0};
+    if (!write_ || layout_.blocks == 0) return;
     const TileBlock *blocks = plan_.blocks + layout_.first_block;
     const int32_t fixed = lasting_panels(store);
     int32_t lowest = all;
@@ -45,7 +45,7 @@ void PlanBuilder::make_room(int32_t store) {
         ring = larger(ring, smaller<int64_t>(rounds * kPackPanels, all) - lowest);
     }
     ring = ceil_div(ring, kPiecePanels) * kPiecePanels;
-    if (fixed + ring < all) room = {static_cast<int32_t>(fixed + ring), fixed};
+    if (fixed + ring < all) room = {static_cast<int32_t>(fixed + ring), fixed, lowest};
 }
 
 // Packs come so late that their blocks find K and V in the core's cache, and so early that no

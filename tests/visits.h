@@ -109,15 +109,16 @@ private:
     void check_places(const Layout &layout, int block, const Run &run) {
         const int store = plan_->segment[run.segment].store;
         const Room room = layout.room[store];
-        if (room.per_residue == layout.panels_per_residue[store]) return;
         const int later = std::min(block + kBlocksBehind, layout.blocks - 1);
         const int packs = plan_->blocks[layout.first_block + later].packs_before;
         const int packed =
             std::min(rounds_of(layout, packs) * kPackPanels, layout.panels_per_residue[store]);
         const int lowest = std::max(run.first_panel, room.fixed);
         const bool turns = run.first_panel + run.panels > room.fixed;
-        if (turns && packed - (room.per_residue - room.fixed) > lowest)
+        const int ring = room.per_residue - room.fixed;
+        if (turns && ring > 0 && packed - ring > lowest)
             fault = "a panel is overwritten before it is read";
+        if (turns && lowest < room.lowest) fault = "a panel that is read is not packed";
     }
 
     // A block waits for the panels that it reads, and only for what comes before it.
