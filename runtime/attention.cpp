@@ -33,6 +33,18 @@ const Layout &layout_of(const lac_plan &plan, int64_t unit) {
     return plan.layouts[plan.units[unit].layout];
 }
 
+// Panels that take turns: those that had these places before may be read by any block that comes
+// before the task, but for the last few.
+void wait_for_turn(const Job &job, int64_t unit, int32_t blocks_before, int32_t *known_done) {
+    const lac_plan &plan = *job.call.plan;
+    const Layout &layout = layout_of(plan, unit);
+    if (!takes_turns(plan, layout)) return;
+    const TileBlock *blocks = plan.blocks + layout.first_block;
+    const uint32_t *done = job.workspace.done() + plan.units[unit].first_task;
+    for (int32_t &b = *known_done; b < blocks_before - kBlocksBehind; b++)
+        wait_for(done[blocks[b].packs_before + b], 1);
+}
+
 // Packs a piece of K and V; the head that had the place before must be done. `packed` counts tasks
 // in order: all before it are done.
 void run_pack(const Job &job, int64_t unit, int32_t task) {
@@ -71,6 +83,7 @@ void run_block(const Job &job, const Scratch &scratch, int64_t unit, int32_t blo
     const Head head{static_cast<int32_t>(unit / plan.kv_heads),
                     static_cast<int32_t>(unit % plan.kv_heads)};
     attend_block(job.call, keys_of(job, layout, head, unit), scratch, layout, head, tiles);
+    if (ws.done()) add_one(ws.done()[plan.units[unit].first_task + tiles.packs_before + block]);
     add_one(ws.progress()[unit].attended);
 }
 
@@ -81,13 +94,13 @@ void work(void *argument, int32_t thread) {
     prepare_scratch(plan, scratch);
     const int64_t units = job.workspace.units();
     int64_t unit = 0;  // tasks come in order, so these only go up
-    int32_t block = 0;
+    int32_t block = 0, known_done = 0;
     for (;;) {
         const int64_t number = __atomic_fetch_add(job.workspace.next_task(), 1, __ATOMIC_RELAXED);
         if (number >= plan.tasks) return;
         while (unit + 1 < units && plan.units[unit + 1].first_task <= number) {
             unit++;
-            block = 0;
+            block = known_done = 0;
         }
         const auto task = static_cast<int32_t>(number - plan.units[unit].first_task);
         const Layout &layout = layout_of(plan, unit);
@@ -95,10 +108,12 @@ void work(void *argument, int32_t thread) {
             return plan.blocks[layout.first_block + block].packs_before + block;
         };
         while (block < layout.blocks && task_of() < task) block++;
-        if (block < layout.blocks && task_of() == task)
+        if (block < layout.blocks && task_of() == task) {
             run_block(job, scratch, unit, block);
-        else
+        } else {
+            wait_for_turn(job, unit, block, &known_done);
             run_pack(job, unit, task - block);
+        }
     }
 }
 
@@ -119,6 +134,7 @@ extern "C" lac_status lac_attention(const lac_kernel *kernel, const lac_plan *pl
     if (workspace_bytes < ws.bytes()) return LAC_TOO_SMALL;
     *ws.next_task() = 0;
     for (int64_t i = 0; i < ws.units(); i++) ws.progress()[i] = {};
+    for (int64_t i = 0; ws.done() && i < plan->tasks; i++) ws.done()[i] = 0;
     Job job{call, ws};
     if (call.threads == 1)
         work(&job, 0);

@@ -6,7 +6,6 @@ namespace lacuna {
 
 namespace {
 
-constexpr int64_t kPiecePanels = 2;  // of one kernel call
 constexpr int64_t kLine = 64;
 
 // Panels first…first+count-1 of one residue class.
@@ -40,8 +39,8 @@ Part part_of(const lac_plan &plan, const Layout &layout, int32_t task) {
 
 // Some panels of one residue class, from key `token` on.
 struct Piece {
-    int64_t token, panel;
-    int32_t panels, keys;  // keys: those that exist
+    int64_t token;
+    int32_t panel, panels, keys;  // keys: those that exist
 };
 
 Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int64_t first,
@@ -50,8 +49,7 @@ Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int
     const int64_t token = part.residue + first * keys * modulus;
     // A residue class may end, or be empty, before its last panel does.
     const int64_t left = token < layout.k_tokens ? ceil_div(layout.k_tokens - token, modulus) : 0;
-    const int64_t base = static_cast<int64_t>(part.residue) * layout.panels_per_residue[part.store];
-    return {left > 0 ? token : 0, base + first, static_cast<int32_t>(panels),
+    return {left > 0 ? token : 0, static_cast<int32_t>(first), static_cast<int32_t>(panels),
             static_cast<int32_t>(smaller(left, panels * keys))};
 }
 
@@ -70,6 +68,7 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const Part part = part_of(plan, layout, task);
     const PackedStore store = workspace.store(layout, slot, part.store);
     const int64_t modulus = plan.store[part.store].modulus;
+    const Room &room = layout.room[part.store];
     const auto piece = [&](int64_t at) {
         return piece_of(plan, layout, part, part.first + at,
                         smaller<int64_t>(part.count - at, kPiecePanels));
@@ -77,17 +76,24 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const auto rows = [&](const lac_tensor &tensor, const Piece &p) {
         return rows_of(tensor, sequence, kv_head, p.token, p.keys, modulus);
     };
+    const auto is_read = [&](const Piece &p) {
+        return p.panel < room.fixed || p.panel + p.panels > room.lowest;
+    };
     for (int64_t i = 0; i < part.count; i += kPiecePanels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
         // hardware to guess.
         if (i + kPiecePanels < part.count) {
             const Piece next = piece(i + kPiecePanels);
-            prefetch(call.k, rows(call.k, next));
-            prefetch(call.v, rows(call.v, next));
+            if (is_read(next)) {
+                prefetch(call.k, rows(call.k, next));
+                prefetch(call.v, rows(call.v, next));
+            }
         }
         const Piece now = piece(i);
-        pack_keys(*plan.variant, store, now.panel, now.panels, rows(call.k, now), nullptr);
-        pack_values(*plan.variant, store, now.panel, now.panels, rows(call.v, now));
+        if (!is_read(now)) continue;
+        const int32_t place = store.place(part.residue, now.panel);
+        pack_keys(*plan.variant, store, place, now.panels, rows(call.k, now), nullptr);
+        pack_values(*plan.variant, store, place, now.panels, rows(call.v, now));
     }
 }
 

@@ -62,11 +62,18 @@ struct SegmentInfo {
 constexpr int32_t kNoStore = -1;
 constexpr int32_t kMaxSegments = LAC_MAX_ATOMS + 1;
 
+// Panels of a residue class that have a place at once: all, or the first `fixed` for good while the
+// others, which are read from panel `lowest` on, take turns in the rest (PackedStore::place).
+struct Room {
+    int32_t per_residue, fixed, lowest;
+};
+
 // Everything that depends on one sequence's lengths, and on the KV head if the pattern does.
 struct Layout {
     int32_t q_tokens, k_tokens, q_start;
     int32_t first_block, blocks;
     int32_t panels_per_residue[kMaxSegments];  // of each store
+    Room room[kMaxSegments];                   // of each store
     int32_t pack_tasks;
 };
 
@@ -79,6 +86,11 @@ struct Unit {
 constexpr int32_t kMaxTileRows = 64;
 constexpr int32_t kBlockTiles = 4;   // tiles of a task with one group
 constexpr int32_t kPackPanels = 16;  // panels a pack task fills
+constexpr int32_t kPiecePanels = 2;  // of one kernel call
+// Where panels take turns, a pack task may run before the last so many blocks that come before it
+// are done. With 8, 16 threads wait for each other (window:256, 8 heads of 4,096 tokens, D =
+// 64: 3.2 ms, not 2.8); with 16 the ring is larger and they are no faster.
+constexpr int32_t kBlocksBehind = 12;
 
 }  // namespace lacuna
 
@@ -97,7 +109,8 @@ struct lac_plan {
     lacuna::SegmentInfo segment[lacuna::kMaxSegments];  // in fold order
     lacuna::Group group[lacuna::kMaxSegments];
     lacuna::Store store[lacuna::kMaxSegments];
-    int64_t store_panels[lacuna::kMaxSegments];  // the most of any layout
+    int64_t store_panels[lacuna::kMaxSegments];  // places, the most of any layout
+    bool takes_turns;                            // panels, in some layout
     int32_t state_rows;                          // of a block, 0 with one group
     int64_t tasks;
     int64_t unit_blocks;             // blocks of all units
@@ -130,6 +143,12 @@ inline int32_t residues_in(const Store &s, const Layout &layout) {
 }
 inline int64_t panels_in(const Store &s, const Layout &layout, int store) {
     return static_cast<int64_t>(residues_in(s, layout)) * layout.panels_per_residue[store];
+}
+
+inline bool takes_turns(const lac_plan &plan, const Layout &layout) {
+    for (int32_t s = 0; s < plan.store_count; s++)
+        if (layout.room[s].per_residue < layout.panels_per_residue[s]) return true;
+    return false;
 }
 
 // Pack tasks come in rounds, each of kPackPanels panels of every residue class: those of the first

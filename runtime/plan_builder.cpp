@@ -78,25 +78,8 @@ void PlanBuilder::count_panels() {
         const int64_t keys = ceil_div(keys_read(s), store.modulus);
         layout_.panels_per_residue[s] =
             static_cast<int32_t>(ceil_div(keys, plan_.variant->panel_keys));
-        const int64_t panels = panels_in(store, layout_, s);
-        plan_.store_panels[s] = larger(plan_.store_panels[s], panels);
     }
     layout_.pack_tasks = packs_in(plan_, layout_, INT32_MAX);
-}
-
-// Packs come so late that their blocks find K and V in the core's cache, and so early that no
-// thread waits for another's.
-void PlanBuilder::order_packs() {
-    constexpr int64_t kRoundsAhead = 2;
-    if (!write_) return;
-    auto *const blocks = const_cast<TileBlock *>(plan_.blocks) + layout_.first_block;
-    int64_t rounds = 0;
-    for (int32_t b = 0; b < layout_.blocks; b++) {
-        rounds = larger(rounds, blocks[b].packs + kRoundsAhead);
-        blocks[b].packs = packs_in(plan_, layout_, blocks[b].packs);
-        blocks[b].packs_before = packs_in(plan_, layout_, rounds);
-    }
-    if (layout_.blocks > 0) blocks[layout_.blocks - 1].packs_before = layout_.pack_tasks;
 }
 
 void PlanBuilder::add_layout(const Layout &layout, int32_t sequence, int32_t kv_head) {

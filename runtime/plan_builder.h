@@ -21,7 +21,6 @@ private:
     bool same_layout(const Layout &next, int32_t sequence, int32_t kv_head) const;
     void add_layout(const Layout &layout, int32_t sequence, int32_t kv_head);
     void count_panels();
-    void order_packs();
     int64_t keys_read(int32_t store) const;
     void add_span(int64_t first, int64_t end);
     void add_dense_order(int64_t first, int64_t end);
@@ -32,6 +31,12 @@ private:
     int64_t row_number(const RowTile &tile) const;
     void add_tile(const RowTile &tile);
     int64_t span_tokens() const;
+
+    // plan_packs.cpp: when panels are packed, and where
+    void order_packs();
+    void make_room(int32_t store);
+    int32_t lowest_turn(const TileBlock &block, int32_t store, int32_t fixed) const;
+    int32_t lasting_panels(int32_t store) const;
 
     // plan_scan.cpp: the panels of a tile
     void add_segment_runs(int32_t segment);

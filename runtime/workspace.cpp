@@ -99,6 +99,8 @@ Workspace::Workspace(const lac_plan &plan, int32_t threads, bool packs, void *me
                             plan.variant->partial_row);
     next_task_ = c.take<int64_t>(1);
     progress_ = c.take<Progress>(units());
+    const int64_t turns = packs && plan.takes_turns ? plan.tasks : 0;
+    done_ = turns > 0 ? c.take<uint32_t>(turns) : nullptr;
     packed_ = c.take<uint8_t>(static_cast<int64_t>(packed_bytes_) * heads_in_flight_);
     scratch_ = c.take<uint8_t>(static_cast<int64_t>(scratch_bytes_) * threads);
     bytes_ = c.used();
@@ -109,7 +111,8 @@ PackedStore Workspace::store(const Layout &layout, int32_t slot, int32_t store) 
     PackedStore result{};
     for (int32_t s = 0; s <= store; s++)
         result = carve_store(c, *plan_.variant, plan_.store_panels[s]);
-    result.per_residue = result.fixed = layout.panels_per_residue[store];
+    result.per_residue = layout.room[store].per_residue;
+    result.fixed = layout.room[store].fixed;
     return result;
 }
 

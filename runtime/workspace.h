@@ -95,6 +95,8 @@ public:
     Scratch scratch(int32_t thread) const;
     Progress *progress() const { return progress_; }
     int64_t *next_task() const { return next_task_; }
+    // Of each task, whether it is done; null where no panels take turns.
+    uint32_t *done() const { return done_; }
     // Threads that share a tile of a step; 1 unless tiles are fewer than threads.
     int32_t slices() const { return slices_; }
     uint32_t *finished(int64_t block) const { return finished_ + block; }
@@ -112,6 +114,7 @@ private:
     uint8_t *packed_, *scratch_;
     Progress *progress_;
     int64_t *next_task_;
+    uint32_t *done_;
     size_t packed_bytes_, scratch_bytes_, bytes_;
 };
 

@@ -241,6 +241,28 @@ TEST_P(Determinism, AnyCutOfLongRows) {
     }
 }
 
+// In a long call the panels of windows share places; in calls of eight blocks at most they do not.
+TEST_P(Determinism, PanelsThatTakeTurns) {
+    const bool compiled = entry().pattern != nullptr;
+    const std::vector<std::string> windows = {"window:20", "sink:9+window:40", "bidi/local:30,8",
+                                              "dilated:20,3+window:8", "strided:500+window:16"};
+    for (const std::string &pattern : compiled ? patterns() : windows) {
+        Problem p = problem(pattern, 2, 1);
+        p.q_tokens = p.k_tokens = 2000;
+        Tensors t(p);
+        const ResultBits want =
+            in_pieces(kernel(), p, t, std::vector<int>(static_cast<size_t>(p.q_tokens) / 100, 100));
+        for (const int32_t count : {1, 3, 9}) {
+            lac_args in_pool{};
+            const lac::Pool pool(count);
+            pool.use_in(in_pool);
+            const ResultBits got =
+                result(kernel(), p, t, {count, lac_pool_run, in_pool.parallel_context});
+            EXPECT_EQ(difference(got, want), "") << count << " threads " << p.describe();
+        }
+    }
+}
+
 TEST_P(Determinism, AnyLayout) {
     for (const std::string &pattern : patterns()) {
         Problem p = problem(pattern, 6, 2);

@@ -56,6 +56,22 @@ std::vector<std::string> atom_texts() {
     return texts;
 }
 
+TEST(Plan, LetsPanelsTakeTurns) {
+    for (const char *pattern : {"window:16", "sink:20+window:100", "bidi/local:30,30",
+                                "dilated:16,4", "window:8+every:9", "block:32"}) {
+        for (const Numbers &numbers :
+             {Numbers{8, 31, 12}, Numbers{16, 15, 16}, Numbers{8, 15, 4}}) {
+            const Case c{pattern, 1801, 2000, 199, 1, numbers};
+            EXPECT_EQ(check(c), "");
+            EXPECT_TRUE(Visits(c).plan().takes_turns) << c.describe();
+        }
+    }
+    const Visits late({"sink:4+window:100", 50, 2000, 1950});
+    EXPECT_EQ(late.plan().layouts[0].room[0].fixed, kPiecePanels);
+    EXPECT_EQ(late.plan().layouts[0].room[0].lowest, (1950 - 99) / 16);
+    EXPECT_FALSE(Visits({"dense", 1000, 1000, 0}).plan().takes_turns);
+}
+
 TEST(Plan, EnumeratesEveryAtomForAllShapesUpTo64) {
     for (const std::string &atom : atom_texts()) {
         for (const char *prefix : {"", "bidi/"}) {

@@ -94,12 +94,37 @@ private:
             const TileBlock &block = plan_->blocks[layout.first_block + b];
             for (int t = 0; t < block.tiles; t++)
                 walk_tile(scratch, layout, plan_->tiles[block.first_tile + t]);
-            check_packs(layout, block, b + 1 == layout.blocks);
+            check_packs(layout, b);
         }
     }
 
+    // Rounds of the first so many pack tasks.
+    int rounds_of(const Layout &layout, int packs) const {
+        int rounds = 0;
+        while (packs_in(*plan_, layout, rounds) < packs) rounds++;
+        return rounds;
+    }
+
+    // No panel that the block reads has lost its place to one that may be packed before it is done.
+    void check_places(const Layout &layout, int block, const Run &run) {
+        const int store = plan_->segment[run.segment].store;
+        const Room room = layout.room[store];
+        const int later = std::min(block + kBlocksBehind, layout.blocks - 1);
+        const int packs = plan_->blocks[layout.first_block + later].packs_before;
+        const int packed =
+            std::min(rounds_of(layout, packs) * kPackPanels, layout.panels_per_residue[store]);
+        const int lowest = std::max(run.first_panel, room.fixed);
+        const bool turns = run.first_panel + run.panels > room.fixed;
+        const int ring = room.per_residue - room.fixed;
+        if (turns && ring > 0 && packed - ring > lowest)
+            fault = "a panel is overwritten before it is read";
+        if (turns && lowest < room.lowest) fault = "a panel that is read is not packed";
+    }
+
     // A block waits for the panels that it reads, and only for what comes before it.
-    void check_packs(const Layout &layout, const TileBlock &block, bool last) {
+    void check_packs(const Layout &layout, int number) {
+        const TileBlock &block = plan_->blocks[layout.first_block + number];
+        const bool last = number + 1 == layout.blocks;
         for (int t = 0; t < block.tiles; t++) {
             const RowTile &tile = plan_->tiles[block.first_tile + t];
             for (int r = 0; r < tile.runs; r++) {
@@ -108,6 +133,7 @@ private:
                 const int rounds = (run.first_panel + run.panels + kPackPanels - 1) / kPackPanels;
                 if (block.packs < packs_in(*plan_, layout, rounds))
                     fault = "a block does not wait for a panel";
+                check_places(layout, number, run);
             }
         }
         if (block.packs > block.packs_before || block.packs_before < packs_before_)
@@ -174,13 +200,17 @@ private:
             keys.assign(tokens, tokens + variant_.panel_keys);
             return keys;
         }
-        const int panels = layout.panels_per_residue[info.store];
-        const int panel = s.panels[place];
-        const int residue = panel / panels, number = panel % panels / variant_.chunk;
+        const Room room = layout.room[info.store];
+        const int first = s.first_keys[place], residue = s.panels[place] / room.per_residue;
+        const int panel = (first - residue) / variant_.panel_keys / info.modulus;
+        if (first != residue + panel * variant_.panel_keys * info.modulus)
+            fault = "first_keys is wrong";
+        int turn = panel;
+        while (turn >= room.per_residue) turn -= room.per_residue - room.fixed;
+        if (s.panels[place] != residue * room.per_residue + turn) fault = "a place is wrong";
+        const int number = panel / variant_.chunk;
         if (chunk_number_ >= 0 && number != chunk_number_) fault = "an item crosses a chunk";
         chunk_number_ = number;
-        const int first = residue + panel % panels * variant_.panel_keys * info.modulus;
-        if (s.first_keys[place] != first) fault = "first_keys is wrong";
         for (int64_t lane = 0; lane < variant_.panel_keys; lane++)
             keys.push_back(first + lane * info.modulus);
         return keys;
