@@ -23,11 +23,12 @@ struct Axis {
 
 Axis axis_of(const Chart &chart, double ChartPoint::*of, double base) {
     double low = INFINITY, high = -INFINITY;
-    for (const Series &s : chart.series)
+    for (const Series &s : chart.series) {
         for (const ChartPoint &p : s.points) {
             low = std::min(low, std::log(p.*of) / std::log(base));
             high = std::max(high, std::log(p.*of) / std::log(base));
         }
+    }
     Axis axis{std::floor(low), std::ceil(high), base};
     if (axis.high <= axis.low) axis.high = axis.low + 1;
     return axis;
@@ -66,12 +67,12 @@ std::string drawn(const Series &s, const Frame &f) {
         const double x = f.across(p.x), y = f.down(p.y);
         path += format("%s%.1f %.1f", path.empty() ? "M" : "L", x, y);
         if (!s.line)
-            text += format("<circle cx=\"%.1f\" cy=\"%.1f\" r=\"4\" fill=\"%s\"/>", x, y,
-                           s.colour.c_str());
+            text +=
+                format(R"(<circle cx="%.1f" cy="%.1f" r="4" fill="%s"/>)", x, y, s.colour.c_str());
     }
     if (s.line)
-        text += "<path d=\"" + path + "\" fill=\"none\" stroke-width=\"2\" stroke=\"" + s.colour +
-                "\"/>";
+        text +=
+            "<path d=\"" + path + R"(" fill="none" stroke-width="2" stroke=")" + s.colour + "\"/>";
     return text + "\n";
 }
 
@@ -101,20 +102,21 @@ std::string svg(const Chart &chart) {
     double at = kLeft;
     for (const Series &s : chart.series) {
         text += drawn(s, f);
-        text += format("<rect x=\"%.0f\" y=\"26\" width=\"10\" height=\"4\" fill=\"%s\"/>", at,
+        text += format(R"(<rect x="%.0f" y="26" width="10" height="4" fill="%s"/>)", at,
                        s.colour.c_str()) +
-                format("<text x=\"%.0f\" y=\"32\">", at + 14) + escaped(s.name) + "</text>\n";
+                format(R"(<text x="%.0f" y="32">)", at + 14) + escaped(s.name) + "</text>\n";
         at += 40 + 7 * static_cast<double>(s.name.size());
     }
-    if (chart.mark)
+    if (chart.mark) {
         text += format(
             "<path d=\"M%.1f %.1fV%.1f\" stroke=\"var(--c)\" stroke-dasharray=\"4 4\"/>"
             "<text x=\"%.1f\" y=\"%.1f\">faster from %.0f on</text>\n",
             f.across(*chart.mark), kTop, kHeight - kBottom, f.across(*chart.mark) + 4, kTop + 12,
             *chart.mark);
+    }
     return text +
-           format("<text x=\"%.0f\" y=\"14\">%s</text>", kLeft, escaped(chart.title).c_str()) +
-           format("<text x=\"%.0f\" y=\"%.0f\" text-anchor=\"end\">%s</text>", kWidth - kRight,
+           format(R"(<text x="%.0f" y="14">%s</text>)", kLeft, escaped(chart.title).c_str()) +
+           format(R"(<text x="%.0f" y="%.0f" text-anchor="end">%s</text>)", kWidth - kRight,
                   kHeight - 12, chart.x_title.c_str()) +
            format("<text x=\"8\" y=\"14\">%s</text></svg>\n", chart.y_title.c_str());
 }

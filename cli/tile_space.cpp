@@ -42,7 +42,7 @@ void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space
     const int vectors = r.format.plane / r.format.lanes;
     const int planes = padded_features(r.value_dim, r.format) / r.format.plane;
     tile.streams = false;
-    for (const int p : powers_that_divide(planes))
+    for (const int p : powers_that_divide(planes)) {
         for (const int u : powers_that_divide(r.format.panel_keys)) {
             tile.value_planes = p;
             tile.value_unroll = u;
@@ -50,6 +50,7 @@ void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space
             if (holds(r, tile.value_rows * p * vectors) && tile.value_rows * p * vectors * u <= 128)
                 space.push_back(tile);
         }
+    }
     if (r.halves) return;
     // Streams read no other number of P·V: one Tile stands for all.
     tile.streams = true;
@@ -71,11 +72,13 @@ void add_unrolls(const SpaceRequest &r, Tile tile, std::vector<Tile> &space) {
 
 std::vector<Tile> tile_space(const SpaceRequest &r) {
     std::vector<Tile> space;
-    for (const int rows : rows_of(r))
-        for (const int score_rows : divisors(rows))
+    for (const int rows : rows_of(r)) {
+        for (const int score_rows : divisors(rows)) {
             for (const int value_rows : divisors(rows))
                 for (const int panels : {1, 2, 4})
                     add_unrolls(r, {rows, score_rows, value_rows, 1, 1, 1, panels}, space);
+        }
+    }
     if (std::find(space.begin(), space.end(), r.start) == space.end()) space.push_back(r.start);
     return space;
 }

@@ -87,11 +87,12 @@ double best_of_sampler(const std::vector<Tile> &space, unsigned seed, int trials
     sampler.add(avx2().start, 1);
     double best = made_time(avx2().start);
     const double start = best;
-    for (int done = 0; done < trials; done += 2)
+    for (int done = 0; done < trials; done += 2) {
         for (const Tile &t : sampler.next(2)) {
             best = std::min(best, made_time(t));
             sampler.add(t, made_time(t) / start * noise(random));
         }
+    }
     return best;
 }
 
@@ -133,11 +134,12 @@ TEST(Sampler, HandsOutEachTileOnce) {
     const std::vector<Tile> space = tile_space(request);
     Sampler sampler(space, 1);
     std::set<std::string> seen;
-    for (std::vector<Tile> batch = sampler.next(3); !batch.empty(); batch = sampler.next(3))
+    for (std::vector<Tile> batch = sampler.next(3); !batch.empty(); batch = sampler.next(3)) {
         for (const Tile &t : batch) {
             EXPECT_TRUE(seen.insert(tile_text(t)).second);
             seen.size() % 5 == 0 ? sampler.add_failed(t) : sampler.add(t, made_time(t));
         }
+    }
     EXPECT_EQ(seen.size(), space.size());
     EXPECT_EQ(sampler.untried(), 0U);
 }
