@@ -1,6 +1,7 @@
 // Appending: keys and values go straight into their panels, or, where a panel is not whole, through
 // a staging panel to their lanes.
 #include "runtime/cache.h"
+#include "runtime/convert.h"
 #include "runtime/pack_rows.h"
 #include "runtime/rope.h"
 #include "runtime/validate.h"
@@ -98,7 +99,8 @@ private:
             return;
         }
         pack_keys(variant_, staging_, 0, 1, rows, inverse);
-        const int64_t beside = key_group(variant_);
+        const bool fixed8 = is_fixed8(variant_.type);
+        const int64_t beside = fixed8 ? kFixed8Group : key_group(variant_);
         const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
         const Elements panel =
             store.keys.from(lanes.place * keys * elements + lanes.first * beside);
@@ -116,12 +118,32 @@ private:
         }
         pack_values(variant_, staging_, 0, 1, rows);
         const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
-        for (int64_t p = 0; p < variant_.value_planes; p++)
-            copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
-                 staging_.values.from(p * staging_.panels * size), lanes.count * plane);
+        for (int64_t p = 0; p < variant_.value_planes; p++) {
+            const Elements panel = store.values.from((p * store.panels + lanes.place) * size);
+            const Elements staged = staging_.values.from(p * staging_.panels * size);
+            if (is_fixed8(variant_.type))
+                copy_fixed8_lanes(panel, staged, lanes);
+            else
+                copy(panel.from(lanes.first * plane), staged, lanes.count * plane);
+        }
         copy_scales(store.value_scales, lanes.place * keys + lanes.first, staging_.value_scales,
                     lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
+    }
+
+    // Of a plane, where some keys stand side by side.
+    void copy_fixed8_lanes(const Elements &panel, const Elements &staged,
+                           const Lanes &lanes) const {
+        const auto lane = [&](const Elements &plane, int32_t key) {
+            const int32_t group = key / kFixed8Group;
+            return plane.data + group * kFixed8Group * variant_.plane + key % kFixed8Group;
+        };
+        for (int32_t k = 0; k < lanes.count; k++) {
+            uint8_t *const to = lane(panel, lanes.first + k);
+            const uint8_t *const from = lane(staged, k);
+            for (int32_t d = 0; d < variant_.plane; d++)
+                to[d * kFixed8Group] = from[d * kFixed8Group];
+        }
     }
 
     // As they are, or rounded on the way through the staging panel.
@@ -169,6 +191,24 @@ private:
     const PackedStore staging_;
 };
 
+// fixed8: the first tokens set the scales of a KV head, and later ones bring the same bits.
+bool brings_its_scales(const lac_cache &cache, const lac_tensor &k, const lac_tensor &v) {
+    for (int32_t h = 0; cache.tokens > 0 && h < cache.options.kv_heads; h++) {
+        const HeadKeys head = head_keys(cache, h);
+        if (bits_of(*head_scale_at(k, 0, h)) != bits_of(*head.key_scales) ||
+            bits_of(*head_scale_at(v, 0, h)) != bits_of(*head.value_scales))
+            return false;
+    }
+    return true;
+}
+void keep_scales(const lac_cache &cache, const lac_tensor &k, const lac_tensor &v) {
+    for (int32_t h = 0; h < cache.options.kv_heads; h++) {
+        const HeadKeys head = head_keys(cache, h);
+        *head.key_scales = *head_scale_at(k, 0, h);
+        *head.value_scales = *head_scale_at(v, 0, h);
+    }
+}
+
 // Keys that one kernel call reaches: those of a panel.
 int64_t farthest_keys(const lac_cache &cache, int32_t tokens) {
     int64_t modulus = 1;
@@ -190,6 +230,10 @@ extern "C" lac_status lac_cache_append(lac_cache *cache, const lac_tensor *k, co
         return s;
     if (cache->rope.size != 0 && k->type == LAC_I8) return LAC_BAD_TYPE;
     if (k->tokens > o.max_context - cache->tokens) return LAC_CACHE_FULL;
+    if (is_fixed8(cache->variant().type)) {
+        if (!brings_its_scales(*cache, *k, *v)) return LAC_BAD_SCALE;
+        keep_scales(*cache, *k, *v);
+    }
     const Appender appender(*cache, *k, *v);
     for (int32_t head = 0; head < o.kv_heads; head++) appender.append(head);
     cache->tokens += k->tokens;

@@ -20,7 +20,8 @@ int32_t row_scale(float octaves);
 void pack_fixed8_row(const int8_t *from, int32_t features, bool negative, int8_t *to);
 
 // PackKeysFn and PackValuesFn: [d / 4][key][4] and [plane][key / 4][d][4], both plus 128.
-// Scales stay with the caller's tensor: one of a KV head.
+// Scales are not packed: a KV head has one.
+constexpr int32_t kFixed8Group = 4;
 int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
                      HalideBuffer *inverse, HalideBuffer *packed, HalideBuffer *nonfinite,
                      HalideBuffer *scales);
