@@ -98,9 +98,12 @@ private:
             pack_keys(variant_, store, lanes.place, 1, rows, inverse);
             return;
         }
+        if (is_fixed8(variant_.type)) {
+            append_fixed8_keys(store, lanes, rows);
+            return;
+        }
         pack_keys(variant_, staging_, 0, 1, rows, inverse);
-        const bool fixed8 = is_fixed8(variant_.type);
-        const int64_t beside = fixed8 ? kFixed8Group : key_group(variant_);
+        const int64_t beside = key_group(variant_);
         const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
         const Elements panel =
             store.keys.from(lanes.place * keys * elements + lanes.first * beside);
@@ -116,34 +119,39 @@ private:
             pack_values(variant_, store, lanes.place, 1, rows);
             return;
         }
+        if (is_fixed8(variant_.type)) {
+            append_fixed8_values(store, lanes, rows);
+            return;
+        }
         pack_values(variant_, staging_, 0, 1, rows);
         const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
-        for (int64_t p = 0; p < variant_.value_planes; p++) {
-            const Elements panel = store.values.from((p * store.panels + lanes.place) * size);
-            const Elements staged = staging_.values.from(p * staging_.panels * size);
-            if (is_fixed8(variant_.type))
-                copy_fixed8_lanes(panel, staged, lanes);
-            else
-                copy(panel.from(lanes.first * plane), staged, lanes.count * plane);
-        }
+        for (int64_t p = 0; p < variant_.value_planes; p++)
+            copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
+                 staging_.values.from(p * staging_.panels * size), lanes.count * plane);
         copy_scales(store.value_scales, lanes.place * keys + lanes.first, staging_.value_scales,
                     lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
     }
 
-    // Of a plane, where some keys stand side by side.
-    void copy_fixed8_lanes(const Elements &panel, const Elements &staged,
-                           const Lanes &lanes) const {
-        const auto lane = [&](const Elements &plane, int32_t key) {
-            const int32_t group = key / kFixed8Group;
-            return plane.data + group * kFixed8Group * variant_.plane + key % kFixed8Group;
-        };
-        for (int32_t k = 0; k < lanes.count; k++) {
-            uint8_t *const to = lane(panel, lanes.first + k);
-            const uint8_t *const from = lane(staged, k);
-            for (int32_t d = 0; d < variant_.plane; d++)
-                to[d * kFixed8Group] = from[d * kFixed8Group];
-        }
+    // fixed8 is packed row by row: a few take no panel to go through.
+    void append_fixed8_keys(const PackedStore &store, const Lanes &lanes,
+                            const TokenRows &rows) const {
+        const int32_t keys = variant_.panel_keys;
+        const Elements panel =
+            store.keys.from(int64_t{lanes.place} * keys * key_elements(variant_));
+        for (int32_t k = 0; k < lanes.count; k++)
+            pack_fixed8_key(rows.elements.from(int64_t{k} * rows.stride).data, variant_.head_dim,
+                            panel.from(fixed8_key_at(lanes.first + k)).data, kFixed8Group * keys);
+    }
+    void append_fixed8_values(const PackedStore &store, const Lanes &lanes,
+                              const TokenRows &rows) const {
+        const int32_t plane = variant_.plane;
+        const int64_t size = int64_t{variant_.panel_keys} * plane;
+        const Elements panel = store.values.from(lanes.place * size);
+        for (int32_t k = 0; k < lanes.count; k++)
+            pack_fixed8_value(rows.elements.from(int64_t{k} * rows.stride).data, variant_.value_dim,
+                              plane, static_cast<ptrdiff_t>(store.panels * size),
+                              panel.from(fixed8_value_at(lanes.first + k, plane)).data);
     }
 
     // As they are, or rounded on the way through the staging panel.

@@ -61,6 +61,11 @@ lac_tensor tensor(void *data, lac_type type, const Case &c, int32_t heads, int32
             row * tokens * heads, row * tokens, row,  scales,  0,     0};
 }
 
+struct Packets {
+    uint32_t call, kernels;
+    uint32_t append, step;  // of the last tokens of a cache
+};
+
 struct Tensors {
     lac_tensor q, k, v, out;
 };
@@ -110,7 +115,7 @@ lac_status step(const lac_cache *cache, const Tensors &t, int32_t b, int32_t fir
 
 // All sequences, one after the other, in chunks of several sizes.
 lac_status attend_cached(const lac_kernel &kernel, const lac_pattern &pattern, const Case &c,
-                         const Tensors &t, const lac_args &args) {
+                         const Tensors &t, const lac_args &args, Packets *packets) {
     constexpr int32_t kChunks[] = {1, 7, 32, 3, 40};
     const int32_t most = c.k_tokens < 40 ? c.k_tokens : 40;
     const lac_cache_options options = {sizeof options, c.heads, c.kv_heads, c.k_tokens,
@@ -125,8 +130,12 @@ lac_status attend_cached(const lac_kernel &kernel, const lac_pattern &pattern, c
             const int32_t left = (at < start ? start : c.k_tokens) - at, chunk = kChunks[turn];
             count = chunk < left ? chunk : left;
             turn = (turn + 1) % 5;
+            const uint32_t before = packets_so_far();
             s = append(cache, t, b, at, count);
+            const uint32_t appended = packets_so_far();
             if (s == LAC_OK && at >= start) s = step(cache, t, b, at - start, count, args);
+            packets->append = appended - before;
+            packets->step = packets_so_far() - appended;
         }
     }
     return s;
@@ -146,10 +155,6 @@ void say_number(void (*say_part)(const char *), uint32_t x, uint32_t base) {
     while (x /= base);
     say_part(text + at);
 }
-
-struct Packets {
-    uint32_t call, kernels;
-};
 
 // The kernel's functions, counted.
 const lac_variant *uncounted;
@@ -231,12 +236,22 @@ lac_status attend(const Case &c, Digest *digest, Packets *packets) {
     in_kernels = 0;
     const uint32_t before = packets_so_far();
     s = lac_attention(&kernel, plan, &t.q, &t.k, &t.v, &t.out, &args, workspace, sizeof workspace);
-    *packets = {packets_so_far() - before, in_kernels};
+    *packets = {packets_so_far() - before, in_kernels, 0, 0};
     *digest = {hash_of_results(rows, c.head_dim), 0};
     if (s != LAC_OK || pattern.bidi || shape.lists) return s;
-    s = attend_cached(kernel, pattern, c, t, args);
+    s = attend_cached(kernel, pattern, c, t, args, packets);
     digest->cached = hash_of_results(rows, c.head_dim);
     return s;
+}
+
+// As count.py reads them.
+void say_packets(const char *what, uint32_t packets) {
+    if (!packets) return;
+    say_beside("case fixed8 ");
+    say_beside(what);
+    say_beside("\ninstructions ");
+    say_number(say_beside, packets, 10);
+    say_beside("\n");
 }
 
 }  // namespace
@@ -262,13 +277,13 @@ int digest() {
             failures++;
         }
         say("\n");
-        if (&c == kCases && packets.call) {
-            // As count.py reads them.
-            say_beside("case fixed8 dense, 32 queries, 192 keys, the kernels\ninstructions ");
-            say_number(say_beside, packets.kernels, 10);
-            say_beside("\ncase fixed8 dense, 32 queries, 192 keys, the call\ninstructions ");
-            say_number(say_beside, packets.call, 10);
-            say_beside("\n");
+        if (&c == kCases) {
+            say_packets("dense, 32 queries, 192 keys, the kernels", packets.kernels);
+            say_packets("dense, 32 queries, 192 keys, the call", packets.call);
+        }
+        if (c.k_tokens == 5000) {
+            say_packets("dense, token 5000 of a cache, the append", packets.append);
+            say_packets("dense, token 5000 of a cache, the step", packets.step);
         }
     }
     return failures;
