@@ -11,8 +11,9 @@ namespace {
 lac_tensor tokens_of(lac_type type, void *data, const ProblemSize &s, int b, int32_t first,
                      int32_t count, int32_t features) {
     lac_tensor t = s.key_tensor(type, data, features);
-    t.scale_head_stride = s.k_tokens;
-    if (t.scales) t.scales += int64_t{b} * s.kv_heads * s.k_tokens + first;
+    const int64_t of_head = s.dtypes.fixed8() ? 1 : s.k_tokens;
+    t.scale_head_stride = of_head;
+    if (t.scales) t.scales += int64_t{b} * s.kv_heads * of_head + (s.dtypes.fixed8() ? 0 : first);
     t.data = static_cast<uint8_t *>(t.data) + b * t.batch_stride + first * t.token_stride;
     t.batch = 1;
     t.tokens = count;

@@ -97,7 +97,6 @@ Stored unwritten_elements(const std::vector<float> &numbers, lac_type type) {
 }
 
 void refuse_beyond_fixed8(const Options &options, const lac_pattern &pattern) {
-    if (!options.via.empty()) throw usage("--via " + options.via + ": not with --dtype fixed8");
     if (options.softcap != 0)
         throw usage("--softcap " + shortest(options.softcap) + ": not with --dtype fixed8");
     if (lists_single_keys(pattern))

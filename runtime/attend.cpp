@@ -119,7 +119,10 @@ Elements TileAttention::turned_rows(int32_t *extent) {
 }
 
 void TileAttention::pack_queries() {
-    if (is_fixed8(v_.type)) return pack_fixed8_queries();
+    if (is_fixed8(v_.type)) {
+        pack_fixed8_queries();
+        return;
+    }
     int32_t extent = 0;
     const Elements rows = call_.rope ? turned_rows(&extent) : rows_in(call_.q, &extent);
     View<1> source(rows, Dim{extent, 1});
@@ -132,11 +135,7 @@ void TileAttention::pack_queries() {
 
 // The scale of a row of integers takes the place of a slope.
 void TileAttention::pack_fixed8_queries() {
-    const lac_tensor &k = call_.k;
-    const int64_t by_head = k.scale_head_stride ? k.scale_head_stride : 1;
-    const int64_t by_batch = k.scale_batch_stride ? k.scale_batch_stride : k.heads;
-    const float head_scale =
-        call_.query_scale * k.scales[head_.sequence * by_batch + head_.kv_head * by_head];
+    const float head_scale = call_.query_scale * *keys_.key_scales;
     TileRowCursor row = first_row();
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int32_t token = row.position() - layout_.q_start, head = query_head(row);

@@ -1,6 +1,7 @@
 // Appending: keys and values go straight into their panels, or, where a panel is not whole, through
 // a staging panel to their lanes.
 #include "runtime/cache.h"
+#include "runtime/convert.h"
 #include "runtime/pack_rows.h"
 #include "runtime/rope.h"
 #include "runtime/validate.h"
@@ -97,6 +98,10 @@ private:
             pack_keys(variant_, store, lanes.place, 1, rows, inverse);
             return;
         }
+        if (is_fixed8(variant_.type)) {
+            append_fixed8_keys(store, lanes, rows);
+            return;
+        }
         pack_keys(variant_, staging_, 0, 1, rows, inverse);
         const int64_t beside = key_group(variant_);
         const int64_t keys = variant_.panel_keys, elements = key_elements(variant_);
@@ -114,6 +119,10 @@ private:
             pack_values(variant_, store, lanes.place, 1, rows);
             return;
         }
+        if (is_fixed8(variant_.type)) {
+            append_fixed8_values(store, lanes, rows);
+            return;
+        }
         pack_values(variant_, staging_, 0, 1, rows);
         const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
         for (int64_t p = 0; p < variant_.value_planes; p++)
@@ -122,6 +131,27 @@ private:
         copy_scales(store.value_scales, lanes.place * keys + lanes.first, staging_.value_scales,
                     lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
+    }
+
+    // fixed8 is packed row by row: a few take no panel to go through.
+    void append_fixed8_keys(const PackedStore &store, const Lanes &lanes,
+                            const TokenRows &rows) const {
+        const int32_t keys = variant_.panel_keys;
+        const Elements panel =
+            store.keys.from(int64_t{lanes.place} * keys * key_elements(variant_));
+        for (int32_t k = 0; k < lanes.count; k++)
+            pack_fixed8_key(rows.elements.from(int64_t{k} * rows.stride).data, variant_.head_dim,
+                            panel.from(fixed8_key_at(lanes.first + k)).data, kFixed8Group * keys);
+    }
+    void append_fixed8_values(const PackedStore &store, const Lanes &lanes,
+                              const TokenRows &rows) const {
+        const int32_t plane = variant_.plane;
+        const int64_t size = int64_t{variant_.panel_keys} * plane;
+        const Elements panel = store.values.from(lanes.place * size);
+        for (int32_t k = 0; k < lanes.count; k++)
+            pack_fixed8_value(rows.elements.from(int64_t{k} * rows.stride).data, variant_.value_dim,
+                              plane, static_cast<ptrdiff_t>(store.panels * size),
+                              panel.from(fixed8_value_at(lanes.first + k, plane)).data);
     }
 
     // As they are, or rounded on the way through the staging panel.
@@ -169,6 +199,24 @@ private:
     const PackedStore staging_;
 };
 
+// fixed8: the first tokens set the scales of a KV head, and later ones bring the same bits.
+bool brings_its_scales(const lac_cache &cache, const lac_tensor &k, const lac_tensor &v) {
+    for (int32_t h = 0; cache.tokens > 0 && h < cache.options.kv_heads; h++) {
+        const HeadKeys head = head_keys(cache, h);
+        if (bits_of(*head_scale_at(k, 0, h)) != bits_of(*head.key_scales) ||
+            bits_of(*head_scale_at(v, 0, h)) != bits_of(*head.value_scales))
+            return false;
+    }
+    return true;
+}
+void keep_scales(const lac_cache &cache, const lac_tensor &k, const lac_tensor &v) {
+    for (int32_t h = 0; h < cache.options.kv_heads; h++) {
+        const HeadKeys head = head_keys(cache, h);
+        *head.key_scales = *head_scale_at(k, 0, h);
+        *head.value_scales = *head_scale_at(v, 0, h);
+    }
+}
+
 // Keys that one kernel call reaches: those of a panel.
 int64_t farthest_keys(const lac_cache &cache, int32_t tokens) {
     int64_t modulus = 1;
@@ -190,6 +238,10 @@ extern "C" lac_status lac_cache_append(lac_cache *cache, const lac_tensor *k, co
         return s;
     if (cache->rope.size != 0 && k->type == LAC_I8) return LAC_BAD_TYPE;
     if (k->tokens > o.max_context - cache->tokens) return LAC_CACHE_FULL;
+    if (is_fixed8(cache->variant().type)) {
+        if (!brings_its_scales(*cache, *k, *v)) return LAC_BAD_SCALE;
+        keep_scales(*cache, *k, *v);
+    }
     const Appender appender(*cache, *k, *v);
     for (int32_t head = 0; head < o.kv_heads; head++) appender.append(head);
     cache->tokens += k->tokens;

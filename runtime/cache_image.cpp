@@ -89,14 +89,15 @@ void each_piece_of_class(const lac_variant &v, const PackedStore &store, int64_t
     visit(store.values_nonfinite + first, used);
 }
 
-// And of the rows of a KV head, and the factors of its features.
+// And of the rows of a KV head, its scales, and the factors of its features.
 template <class Visitor>
-void each_piece_of_rows(const lac_variant &v, const HeadKeys &head, int64_t rows, Visitor visit) {
+void each_piece_of_rows(const lac_variant &v, const HeadKeys &head, int64_t rows, int64_t scales,
+                        Visitor visit) {
     constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
     visit(head.keys.data, rows * v.head_dim * type_bytes(v.key_type));
     visit(head.values.data, rows * v.value_dim * type_bytes(v.value_type));
-    if (head.key_scales) visit(head.key_scales, rows * kFloat);
-    if (head.value_scales) visit(head.value_scales, rows * kFloat);
+    if (head.key_scales) visit(head.key_scales, scales * kFloat);
+    if (head.value_scales) visit(head.value_scales, scales * kFloat);
     float *const lists[] = {head.query_factors, head.inverse_factors};
     for (float *factors : lists)
         if (factors) visit(factors, v.head_dim * kFloat);
@@ -112,7 +113,9 @@ void each_piece(const lac_cache &c, int32_t high, Visitor visit) {
             for (int32_t r = 0; r < c.store[s].residues; r++)
                 each_piece_of_class(c.variant(), head.store[s], r, class_keys(c.store[s], r, high),
                                     visit);
-        each_piece_of_rows(c.variant(), head, c.rows ? high : 0, visit);
+        const int32_t rows = c.rows ? high : 0;
+        const int32_t scales = is_fixed8(c.variant().type) ? smaller(high, 1) : rows;
+        each_piece_of_rows(c.variant(), head, rows, scales, visit);
     }
 }
 

@@ -74,7 +74,7 @@ lac_status validate_options(const lac_cache_options &o) {
 // Factors and their inverses are normal numbers above 0.
 lac_status validate_factors(const lac_cache_options &o, const lac_variant &v) {
     if (!o.key_factors) return LAC_OK;
-    if (v.key_type != LAC_I8) return LAC_BAD_TYPE;
+    if (v.key_type != LAC_I8 || is_fixed8(v.type)) return LAC_BAD_TYPE;
     constexpr float kLeast = 0x1p-126f;
     for (int64_t i = 0; i < int64_t{o.kv_heads} * v.head_dim; i++)
         if (!(o.key_factors[i] >= kLeast && o.key_factors[i] <= 1 / kLeast)) return LAC_BAD_SCALE;
@@ -83,6 +83,7 @@ lac_status validate_factors(const lac_cache_options &o, const lac_variant &v) {
 
 lac_status validate_turning(const lac_cache_options &o, const lac_variant &v) {
     if (!o.rope) return LAC_OK;
+    if (is_fixed8(v.type)) return LAC_BAD_TYPE;
     if (const lac_status s = validate_rope(*o.rope, v.head_dim); s != LAC_OK) return s;
     return o.rope->positions < o.max_context ? LAC_BAD_LENGTH : LAC_OK;
 }
@@ -101,10 +102,13 @@ HeadKeys carve_head(Carver &c, const lac_cache &cache) {
     const int64_t rows = cache.rows ? cache.options.max_context : 0;
     keys.keys = take_elements(c, v.key_type, rows * v.head_dim);
     keys.values = take_elements(c, v.value_type, rows * v.value_dim);
-    keys.key_scales = take_scales(c, v.key_type, rows);
-    keys.value_scales = take_scales(c, v.value_type, rows);
-    keys.query_factors = take_scales(c, v.key_type, v.head_dim);
-    keys.inverse_factors = take_scales(c, v.key_type, v.head_dim);
+    const int64_t scales = is_fixed8(v.type) ? 1 : rows;
+    keys.key_scales = take_scales(c, v.key_type, scales);
+    keys.value_scales = take_scales(c, v.value_type, scales);
+    if (!is_fixed8(v.type)) {
+        keys.query_factors = take_scales(c, v.key_type, v.head_dim);
+        keys.inverse_factors = take_scales(c, v.key_type, v.head_dim);
+    }
     keys.key_stride = v.head_dim;
     keys.value_stride = v.value_dim;
     return keys;
@@ -138,7 +142,6 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     if (const lac_status s = validate_plan_shape(kernel, &pattern, shape); s != LAC_OK) return s;
     if (const lac_status s = validate_factors(*options, *kernel->variant); s != LAC_OK) return s;
     if (const lac_status s = validate_turning(*options, *kernel->variant); s != LAC_OK) return s;
-    if (is_fixed8(kernel->variant->type)) return LAC_BAD_TYPE;
     lac_plan plan;
     describe(plan, *kernel, *pattern, shape);
     *cache = {};

@@ -39,7 +39,20 @@ const uint8_t *row_of(const HalideBuffer &source, int32_t key, int32_t keys) {
     return source.host + row * source.dim[1].stride;
 }
 
-void pack_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride) {
+// Features of four keys, a word each: the keys side by side, the first lowest, as all targets store
+// a word.
+void pack_four(const uint8_t *const *rows, int32_t first, int32_t features, uint8_t *to) {
+    for (int32_t d = first; d < first + features; d++, to += sizeof(uint32_t)) {
+        const uint32_t low = rows[0][d] | static_cast<uint32_t>(rows[1][d]) << 8;
+        const uint32_t high = rows[2][d] | static_cast<uint32_t>(rows[3][d]) << 8;
+        const uint32_t word = (low | high << 16) ^ kFlipFour;
+        __builtin_memcpy(to, &word, sizeof word);
+    }
+}
+
+}  // namespace
+
+void pack_fixed8_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride) {
     int32_t d = 0;
     for (; d + 4 <= features; d += 4, to += stride) {
         uint32_t word = 0;
@@ -51,7 +64,14 @@ void pack_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride)
     for (int32_t i = 0; i < 4; i++) to[i] = d + i < features ? row[d + i] ^ kFlip : kFlip;
 }
 
-}  // namespace
+void pack_fixed8_value(const uint8_t *row, int32_t features, int32_t plane, ptrdiff_t plane_stride,
+                       uint8_t *to) {
+    for (int32_t at = 0; at < features; at += plane, to += plane_stride) {
+        const int32_t used = features - at < plane ? features - at : plane;
+        for (int32_t x = 0; x < used; x++) to[ptrdiff_t{kFixed8Group} * x] = row[at + x] ^ kFlip;
+        for (int32_t x = used; x < plane; x++) to[ptrdiff_t{kFixed8Group} * x] = kFlip;
+    }
+}
 
 int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *, int32_t keys, HalideBuffer *,
                      HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *) {
@@ -61,8 +81,8 @@ int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *, int32_t keys, HalideB
     for (int32_t p = 0; p < panels; p++, panel += int64_t{4} * groups * panel_keys) {
         nonfinite->host[p] = 0;
         for (int32_t k = 0; k < panel_keys; k++)
-            pack_key(row_of(*source, p * panel_keys + k, keys), features, panel + int64_t{4} * k,
-                     4 * panel_keys);
+            pack_fixed8_key(row_of(*source, p * panel_keys + k, keys), features,
+                            panel + fixed8_key_at(k), 4 * panel_keys);
     }
     return 0;
 }
@@ -75,14 +95,16 @@ int pack_fixed8_values(HalideBuffer *source, HalideBuffer *, int32_t keys, Halid
     for (int32_t p = 0; p < panels; p++) {
         nonfinite->host[p] = 0;
         uint8_t *const panel = packed->host + int64_t{p} * packed->dim[2].stride;
-        for (int32_t k = 0; k < panel_keys; k++) {
-            const uint8_t *const row = row_of(*source, p * panel_keys + k, keys);
-            uint8_t *const first = panel + int64_t{k / 4} * 4 * plane + k % 4;
+        for (int32_t k = 0; k < panel_keys; k += kFixed8Group) {
+            const uint8_t *rows[kFixed8Group];
+            for (int32_t i = 0; i < kFixed8Group; i++)
+                rows[i] = row_of(*source, p * panel_keys + k + i, keys);
             for (int32_t at = 0, n = 0; n < planes; n++, at += plane) {
-                uint8_t *const to = first + int64_t{n} * packed->dim[3].stride;
+                uint8_t *const to =
+                    panel + int64_t{n} * packed->dim[3].stride + fixed8_value_at(k, plane);
                 const int32_t used = features - at < plane ? features - at : plane;
-                for (int32_t x = 0; x < used; x++) to[int64_t{4} * x] = row[at + x] ^ kFlip;
-                for (int32_t x = used; x < plane; x++) to[int64_t{4} * x] = kFlip;
+                pack_four(rows, at, used, to);
+                for (int32_t i = kFixed8Group * used; i < kFixed8Group * plane; i++) to[i] = kFlip;
             }
         }
     }

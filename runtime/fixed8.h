@@ -20,11 +20,22 @@ int32_t row_scale(float octaves);
 void pack_fixed8_row(const int8_t *from, int32_t features, bool negative, int8_t *to);
 
 // PackKeysFn and PackValuesFn: [d / 4][key][4] and [plane][key / 4][d][4], both plus 128.
-// Scales stay with the caller's tensor: one of a KV head.
+// Scales are not packed: a KV head has one.
+constexpr int32_t kFixed8Group = 4;
 int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
                      HalideBuffer *inverse, HalideBuffer *packed, HalideBuffer *nonfinite,
                      HalideBuffer *scales);
 int pack_fixed8_values(HalideBuffer *source, HalideBuffer *source_scales, int32_t keys,
                        HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *scales);
+
+// One row into its lane: K from fixed8_key_at(key) of a panel on, a group every `stride` bytes; V
+// from fixed8_value_at(key) of the first plane on.
+void pack_fixed8_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride);
+void pack_fixed8_value(const uint8_t *row, int32_t features, int32_t plane, ptrdiff_t plane_stride,
+                       uint8_t *to);
+inline ptrdiff_t fixed8_key_at(int32_t key) { return ptrdiff_t{kFixed8Group} * key; }
+inline ptrdiff_t fixed8_value_at(int32_t key, int32_t plane) {
+    return ptrdiff_t{key / kFixed8Group} * kFixed8Group * plane + key % kFixed8Group;
+}
 
 }  // namespace lacuna

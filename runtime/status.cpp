@@ -20,9 +20,9 @@ extern "C" const char *lac_status_message(lac_status status) {
         case LAC_BAD_LENGTH:
             return "a sequence length or start lies outside its tensor or the sequence";
         case LAC_BAD_SCALE:
-            return "scale, softcap, a sink or a slope is not finite, softcap is negative, or a "
-                   "factor "
-                   "of keys is not a normal number above 0";
+            return "scale, softcap, a sink or a slope is not finite, softcap is negative, a factor "
+                   "of keys is not a normal number above 0, or fixed8 keys or values bring other "
+                   "scales than the cache holds";
         case LAC_BAD_ALIGNMENT:
             return "memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element";
         case LAC_NO_KERNEL:

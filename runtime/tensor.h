@@ -15,6 +15,12 @@ inline float *scale_at(const lac_tensor &t, int64_t sequence, int64_t head, int6
     const int64_t by_batch = t.scale_batch_stride ? t.scale_batch_stride : by_head * t.heads;
     return const_cast<float *>(t.scales) + sequence * by_batch + head * by_head + token;
 }
+// fixed8: that of a KV head of K or V.
+inline float *head_scale_at(const lac_tensor &t, int64_t sequence, int64_t head) {
+    const int64_t by_head = t.scale_head_stride ? t.scale_head_stride : 1;
+    const int64_t by_batch = t.scale_batch_stride ? t.scale_batch_stride : t.heads;
+    return const_cast<float *>(t.scales) + sequence * by_batch + head * by_head;
+}
 inline Elements elements_at(const lac_tensor &t, int64_t sequence, int64_t head, int64_t token) {
     return {row_at(t, sequence, head, token), t.type};
 }

@@ -15,8 +15,10 @@ PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels) {
     s.panels = panels;
     s.keys = take_elements(c, v.key_type, panels * v.panel_keys * key_elements(v));
     s.values = take_elements(c, v.value_type, panels * v.panel_keys * v.plane * v.value_planes);
-    s.key_scales = take_scales(c, v.key_type, panels * v.panel_keys);
-    s.value_scales = take_scales(c, v.value_type, panels * v.panel_keys);
+    if (!is_fixed8(v.type)) {
+        s.key_scales = take_scales(c, v.key_type, panels * v.panel_keys);
+        s.value_scales = take_scales(c, v.value_type, panels * v.panel_keys);
+    }
     s.keys_nonfinite = c.take<uint8_t>(panels);
     s.values_nonfinite = c.take<uint8_t>(panels);
     return s;

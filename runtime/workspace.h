@@ -25,8 +25,8 @@ struct PackedStore {
 inline int32_t key_group(const lac_variant &v) { return v.key_type == LAC_I8 ? v.key_group : 1; }
 // Elements of a key in a panel: whole groups.
 inline int32_t key_elements(const lac_variant &v) {
-    if (is_fixed8(v.type)) return (v.head_dim + 3) / 4 * 4;
-    return (v.head_dim + key_group(v) - 1) / key_group(v) * key_group(v);
+    const int32_t group = is_fixed8(v.type) ? kFixed8Group : key_group(v);
+    return (v.head_dim + group - 1) / group * group;
 }
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
 Elements take_elements(Carver &c, lac_type type, int64_t count);
@@ -37,7 +37,7 @@ struct HeadKeys {
     PackedStore store[kMaxSegments];
     Elements keys, values;             // rows
     int32_t key_stride, value_stride;  // in elements
-    float *key_scales, *value_scales;  // of integers in rows, else null
+    float *key_scales, *value_scales;  // of integers in rows, of fixed8 one each; else null
     // Of each feature, where K is packed as integers: what Q is multiplied by, and K. Null: 1.
     float *query_factors, *inverse_factors;
 };

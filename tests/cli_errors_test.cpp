@@ -54,7 +54,6 @@ const Wrong kWrong[] = {
      RUN GOOD "--dtype fixed8 --softcap 3",
      kUsage,
      {"--softcap 3", "--dtype fixed8"}},
-    {"Fixed8Cache", RUN GOOD "--dtype fixed8 --via cache", kUsage, {"--via cache", "fixed8"}},
     {"Fixed8SingleKeys",
      "run -o out.npy --pattern topk:2 --dtype fixed8 " GOOD,
      kUsage,

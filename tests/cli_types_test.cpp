@@ -59,6 +59,21 @@ TEST_F(Cli, RunTakesFixed8) {
     EXPECT_NE(ended.err.find("k.npy: element 5 is inf"), std::string::npos) << ended.err;
 }
 
+TEST_F(Cli, RunTakesFixed8ThroughACache) {
+    put_tensor("q.npy", {2, 4, 15, 16});
+    put_tensor("k.npy", {2, 2, 15, 16});
+    put_tensor("v.npy", {2, 2, 15, 16});
+    const auto results = [&](const std::string &options) {
+        const json run =
+            parsed(kRun + "--dtype fixed8 --check --log-sum-exp lse.npy --json" + options);
+        EXPECT_EQ(run["agrees"], true) << run;
+        return std::pair(read_npy(at("out.npy")).data, read_npy(at("lse.npy")).data);
+    };
+    const auto want = results("");
+    for (const char *options : {" --via cache --chunk 1", " --via cache --chunk 7 --threads 2"})
+        EXPECT_EQ(results(options), want) << options;
+}
+
 TEST_F(Cli, BenchTakesTypes) {
     const json e = parsed(
         "bench --pattern window:8 --tokens 48 --heads 2 --head-dim 16 --min-time 0.01 --rounds 2 "

@@ -1,4 +1,5 @@
-// A digest of what fixed8 gives in a few calls: one line a case, the same text on every target.
+// A digest of what fixed8 gives in a few calls, and through a cache: one line a case, the same text
+// on every target.
 // Needs no libc beyond what a target's start file has, so that it runs on a bare Hexagon too.
 #include "tests/cross/fixed8_digest.h"
 
@@ -6,6 +7,7 @@
 #include <stdint.h>
 
 #include "lac_fixed8.h"
+#include "lacuna/cache.h"
 #include "runtime/bundle.h"
 
 namespace {
@@ -37,7 +39,7 @@ constexpr int32_t kMostElements = 1 << 19, kMostRows = 1 << 13;
 alignas(64) int8_t q[kMostElements], k[kMostElements], v[kMostElements];
 alignas(64) int16_t out[kMostElements];
 float row_scales[kMostRows], head_scales[8], log_sum_exp[kMostRows];
-alignas(64) unsigned char plan_memory[1 << 20], workspace[6 << 20];
+alignas(64) unsigned char plan_memory[1 << 20], workspace[6 << 20], cache_memory[1 << 20];
 
 // About normal: the sum of four bytes, of standard deviation 28.
 uint32_t state;
@@ -59,6 +61,86 @@ lac_tensor tensor(void *data, lac_type type, const Case &c, int32_t heads, int32
             row * tokens * heads, row * tokens, row,  scales,  0,     0};
 }
 
+struct Packets {
+    uint32_t call, kernels;
+    uint32_t append, step;  // of the last tokens of a cache
+};
+
+struct Tensors {
+    lac_tensor q, k, v, out;
+};
+Tensors filled(const Case &c) {
+    state = 12345;
+    fill(q, c.batch * c.heads * c.q_tokens * c.head_dim);
+    fill(k, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
+    fill(v, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
+    // One product: a compiler may fuse it with a sum, and inputs would differ.
+    for (float &x : row_scales) x = 0.0001f * static_cast<float>(300 + byte());
+    for (float &x : head_scales) x = 0.0001f * static_cast<float>(300 + byte());
+    return {tensor(q, LAC_I8, c, c.heads, c.q_tokens, row_scales),
+            tensor(k, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales),
+            tensor(v, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales),
+            tensor(out, LAC_I16, c, c.heads, c.q_tokens, nullptr)};
+}
+
+// Tokens first…first+count-1 of sequence b.
+lac_tensor tokens_of(lac_tensor t, int32_t b, int32_t first, int32_t count) {
+    t.data = static_cast<int8_t *>(t.data) + b * t.batch_stride + first * t.token_stride;
+    t.batch = 1, t.tokens = count;
+    return t;
+}
+
+lac_status append(lac_cache *cache, const Tensors &t, int32_t b, int32_t first, int32_t count) {
+    lac_tensor keys = tokens_of(t.k, b, first, count), values = tokens_of(t.v, b, first, count);
+    keys.scales += ptrdiff_t{b} * keys.heads, values.scales += ptrdiff_t{b} * values.heads;
+    return lac_cache_append(cache, &keys, &values);
+}
+
+lac_status step(const lac_cache *cache, const Tensors &t, int32_t b, int32_t first, int32_t count,
+                lac_args args) {
+    static float sums[kMostRows];
+    lac_tensor rows = tokens_of(t.q, b, first, count);
+    rows.scales += b * t.q.heads * t.q.tokens + first;
+    rows.scale_head_stride = t.q.tokens;
+    const lac_tensor to = tokens_of(t.out, b, first, count);
+    lac_step step = {};
+    step.size = sizeof step, step.count = 1, step.caches = &cache;
+    args.log_sum_exp = sums;
+    const lac_status s = lac_step_attend(&step, &rows, &to, &args, workspace, sizeof workspace);
+    for (int32_t h = 0; h < rows.heads; h++)
+        for (int32_t i = 0; i < count; i++)
+            log_sum_exp[(b * rows.heads + h) * t.q.tokens + first + i] = sums[h * count + i];
+    return s;
+}
+
+// All sequences, one after the other, in chunks of several sizes.
+lac_status attend_cached(const lac_kernel &kernel, const lac_pattern &pattern, const Case &c,
+                         const Tensors &t, const lac_args &args, Packets *packets) {
+    constexpr int32_t kChunks[] = {1, 7, 32, 3, 40};
+    const int32_t most = c.k_tokens < 40 ? c.k_tokens : 40;
+    const lac_cache_options options = {sizeof options, c.heads, c.kv_heads, c.k_tokens,
+                                       most,           0,       nullptr,    nullptr};
+    const int32_t start = c.k_tokens - c.q_tokens;
+    lac_status s = LAC_OK;
+    for (int32_t b = 0; b < c.batch && s == LAC_OK; b++) {
+        lac_cache *cache = nullptr;
+        s = lac_cache_init(&kernel, &pattern, &options, cache_memory, sizeof cache_memory, &cache);
+        int32_t turn = 0, count = 0;
+        for (int32_t at = 0; at < c.k_tokens && s == LAC_OK; at += count) {
+            const int32_t left = (at < start ? start : c.k_tokens) - at, chunk = kChunks[turn];
+            count = chunk < left ? chunk : left;
+            turn = (turn + 1) % 5;
+            const uint32_t before = packets_so_far();
+            s = append(cache, t, b, at, count);
+            const uint32_t appended = packets_so_far();
+            if (s == LAC_OK && at >= start) s = step(cache, t, b, at - start, count, args);
+            packets->append = appended - before;
+            packets->step = packets_so_far() - appended;
+        }
+    }
+    return s;
+}
+
 uint32_t hash(uint32_t h, const void *data, size_t bytes) {
     const auto *x = static_cast<const unsigned char *>(data);
     for (size_t i = 0; i < bytes; i++) h = (h ^ x[i]) * 16777619u;
@@ -73,10 +155,6 @@ void say_number(void (*say_part)(const char *), uint32_t x, uint32_t base) {
     while (x /= base);
     say_part(text + at);
 }
-
-struct Packets {
-    uint32_t call, kernels;
-};
 
 // The kernel's functions, counted.
 const lac_variant *uncounted;
@@ -104,7 +182,21 @@ lac_variant counted(const lac_variant &v) {
     return own;
 }
 
-lac_status attend(const Case &c, uint32_t *digest, Packets *packets) {
+// And leaves something else there.
+uint32_t hash_of_results(int32_t rows, int32_t head_dim) {
+    uint32_t h = hash(2166136261u, out, sizeof(int16_t) * static_cast<size_t>(rows * head_dim));
+    h = hash(h, log_sum_exp, sizeof(float) * static_cast<size_t>(rows));
+    for (int32_t i = 0; i < rows * head_dim; i++) out[i] = -1;
+    for (int32_t i = 0; i < rows; i++) log_sum_exp[i] = -1;
+    return h;
+}
+
+// Bits of a call, and of a cache where the pattern takes steps; else 0.
+struct Digest {
+    uint32_t call, cached;
+};
+
+lac_status attend(const Case &c, Digest *digest, Packets *packets) {
     lac_pattern pattern;
     lac_status s = lac_pattern_parse(c.pattern, &pattern, nullptr);
     if (s != LAC_OK) return s;
@@ -134,30 +226,32 @@ lac_status attend(const Case &c, uint32_t *digest, Packets *packets) {
     s = lac_plan_init(&kernel, &pattern, &shape, plan_memory, sizeof plan_memory, &plan);
     if (s != LAC_OK) return s;
 
-    state = 12345;
-    fill(q, c.batch * c.heads * c.q_tokens * c.head_dim);
-    fill(k, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
-    fill(v, c.batch * c.kv_heads * c.k_tokens * c.head_dim);
-    // One product: a compiler may fuse it with a sum, and inputs would differ.
-    for (float &x : row_scales) x = 0.0001f * static_cast<float>(300 + byte());
-    for (float &x : head_scales) x = 0.0001f * static_cast<float>(300 + byte());
+    const Tensors t = filled(c);
     const int32_t rows = c.batch * c.heads * c.q_tokens;
-    for (int32_t i = 0; i < rows * c.head_dim; i++) out[i] = -1;
-    const lac_tensor tq = tensor(q, LAC_I8, c, c.heads, c.q_tokens, row_scales);
-    const lac_tensor tk = tensor(k, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales);
-    const lac_tensor tv = tensor(v, LAC_I8, c, c.kv_heads, c.k_tokens, head_scales);
-    const lac_tensor to = tensor(out, LAC_I16, c, c.heads, c.q_tokens, nullptr);
+    hash_of_results(rows, c.head_dim);
     lac_args args = {};
     args.size = sizeof args;
     args.scale = c.scale;
     args.log_sum_exp = log_sum_exp;
     in_kernels = 0;
     const uint32_t before = packets_so_far();
-    s = lac_attention(&kernel, plan, &tq, &tk, &tv, &to, &args, workspace, sizeof workspace);
-    *packets = {packets_so_far() - before, in_kernels};
-    *digest = hash(2166136261u, out, sizeof(int16_t) * static_cast<size_t>(rows * c.head_dim));
-    *digest = hash(*digest, log_sum_exp, sizeof(float) * static_cast<size_t>(rows));
+    s = lac_attention(&kernel, plan, &t.q, &t.k, &t.v, &t.out, &args, workspace, sizeof workspace);
+    *packets = {packets_so_far() - before, in_kernels, 0, 0};
+    *digest = {hash_of_results(rows, c.head_dim), 0};
+    if (s != LAC_OK || pattern.bidi || shape.lists) return s;
+    s = attend_cached(kernel, pattern, c, t, args, packets);
+    digest->cached = hash_of_results(rows, c.head_dim);
     return s;
+}
+
+// As count.py reads them.
+void say_packets(const char *what, uint32_t packets) {
+    if (!packets) return;
+    say_beside("case fixed8 ");
+    say_beside(what);
+    say_beside("\ninstructions ");
+    say_number(say_beside, packets, 10);
+    say_beside("\n");
 }
 
 }  // namespace
@@ -165,7 +259,7 @@ lac_status attend(const Case &c, uint32_t *digest, Packets *packets) {
 int digest() {
     int failures = 0;
     for (const Case &c : kCases) {
-        uint32_t bits = 0;
+        Digest bits = {};
         Packets packets = {};
         const lac_status s = attend(c, &bits, &packets);
         say("case ");
@@ -174,20 +268,22 @@ int digest() {
         for (const int32_t n : sizes) say(" "), say_number(say, static_cast<uint32_t>(n), 10);
         if (s == LAC_OK) {
             say(": ");
-            say_number(say, bits, 16);
+            say_number(say, bits.call, 16);
+            if (bits.cached) say(bits.cached == bits.call ? ", cached too" : ", not when cached");
+            failures += bits.cached && bits.cached != bits.call;
         } else {
             say(": failed: ");
             say(lac_status_message(s));
             failures++;
         }
         say("\n");
-        if (&c == kCases && packets.call) {
-            // As count.py reads them.
-            say_beside("case fixed8 dense, 32 queries, 192 keys, the kernels\ninstructions ");
-            say_number(say_beside, packets.kernels, 10);
-            say_beside("\ncase fixed8 dense, 32 queries, 192 keys, the call\ninstructions ");
-            say_number(say_beside, packets.call, 10);
-            say_beside("\n");
+        if (&c == kCases) {
+            say_packets("dense, 32 queries, 192 keys, the kernels", packets.kernels);
+            say_packets("dense, 32 queries, 192 keys, the call", packets.call);
+        }
+        if (c.k_tokens == 5000) {
+            say_packets("dense, token 5000 of a cache, the append", packets.append);
+            say_packets("dense, token 5000 of a cache, the step", packets.step);
         }
     }
     return failures;

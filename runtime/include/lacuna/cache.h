@@ -4,6 +4,10 @@
  * forgets what no later query of the pattern sees. A step attends the last queries of one cache or
  * of many, and gives the bits that lac_attention gives for the whole sequence.
  *
+ * fixed8: a KV head of a sequence has one scale for K and one for V. The first tokens of an empty
+ * cache, new or trimmed to 0, set them; those that follow bring the same (LAC_BAD_SCALE), so that
+ * an app that decodes keeps to scales it knows beforehand. Steps take them from the cache.
+ *
  * Thread safety: a cache has one writer (append, trim, load), and no reader meanwhile; attending,
  * forking and saving only read, so that layers may share a cache. */
 #ifndef LACUNA_CACHE_H
@@ -20,9 +24,9 @@ typedef struct lac_cache_options {
     int32_t max_context;     /* tokens that the sequence may reach */
     int32_t max_append;      /* tokens of one append, and queries of one step; 0: 1 */
     int32_t max_rollback;    /* tokens that trim can always take back */
-    /* [kv_heads, D] or null, of LAC_I8 keys: what their features are divided by before they are
-     * rounded, and Q's are multiplied by; read by lac_cache_init alone. Channels that are larger
-     * than others spoil an 8-bit row, unless their factors are. */
+    /* [kv_heads, D] or null, of LAC_I8 keys (fixed8's not: LAC_BAD_TYPE): what their features are
+     * divided by before they are rounded, and Q's are multiplied by; read by lac_cache_init alone.
+     * Channels that are larger than others spoil an 8-bit row, unless their factors are. */
     const float *key_factors;
     /* Or null: turns K as it is appended and Q as it is attended, a token by its place in the
      * sequence, to the bits of lac_rope_apply. max_context rows of tables, which must outlive the
@@ -44,8 +48,9 @@ lac_status lac_cache_init(const lac_kernel *kernel, const lac_pattern *pattern,
                           lac_cache **out);
 
 /* Appends the tokens of k [1, kv_heads, n, D] and v [1, kv_heads, n, Dv], 1 <= n <= max_append.
- * Errors: LAC_CACHE_FULL (past max_context), LAC_BAD_LENGTH (n), and those of a tensor; then the
- * cache is as it was. */
+ * Errors: LAC_CACHE_FULL (past max_context), LAC_BAD_LENGTH (n), LAC_BAD_SCALE (fixed8: other
+ * scales than the cache's, a bit of difference counts), and those of a tensor; then the cache is as
+ * it was. */
 lac_status lac_cache_append(lac_cache *cache, const lac_tensor *k, const lac_tensor *v);
 
 /* Takes back all tokens from `tokens` on. A ring has dropped keys for good: LAC_FORGOTTEN when

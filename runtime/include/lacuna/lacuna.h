@@ -31,7 +31,8 @@ typedef enum lac_status {
     LAC_BAD_TYPE,     /* a tensor's element type is not the kernel's */
     LAC_BAD_LENGTH,   /* a sequence length or start lies outside its tensor or the sequence */
     LAC_BAD_SCALE, /* scale, softcap, a sink or a slope is not finite (also times log2 e), softcap <
-                    * 0, or a factor of the keys is not a normal number above 0 */
+                    * 0, a factor of the keys is not a normal number above 0, or K or V of fixed8
+                    * bring other scales than the cache holds */
     LAC_BAD_ALIGNMENT, /* memory is not aligned to LAC_MEMORY_ALIGNMENT, or data to its element */
     LAC_NO_KERNEL,     /* the bundle has no kernel for these types, head sizes and pattern */
     LAC_NO_TIER,       /* LACUNA_TIER names no tier of this bundle that this CPU can run */
@@ -67,8 +68,7 @@ const char *lac_status_message(lac_status status);
  *
  * fixed8, of Q, K and V all LAC_I8, is attention in integers throughout, with the same bits on
  * every target. Its output is LAC_I16: x stands for x/128 of V's scale. Q has a scale a row; K and
- * V have one a KV head: there `scales` is of [batch, kv_heads]. No softcap, sinks, ALiBi or cache.
- */
+ * V have one a KV head: there `scales` is of [batch, kv_heads]. No softcap, sinks or ALiBi. */
 typedef enum lac_type {
     LAC_F32 = 1,
     LAC_F16 = 2,
