@@ -23,7 +23,7 @@ struct DuelResult {
     double ratio() const { return std::max(candidate / rival, median_ratio); }
 };
 // A line, as children say it to their parents.
-std::string duel_text(const DuelResult &result);
+std::string duel_text(const DuelResult &d);
 std::optional<DuelResult> parse_duel(const std::string &output);  // beside lines of others
 
 struct Patience {

@@ -12,8 +12,8 @@ namespace lacuna {
 
 namespace fs = std::filesystem;
 
-RemoteContest::RemoteContest(const TuneJob &job, const RemoteDriver &there, const Goal &goal)
-    : job_(job), there_(there), goal_(goal), scratch_("tuner") {}
+RemoteContest::RemoteContest(const TuneJob &job, const RemoteDriver &there, Goal goal)
+    : job_(job), there_(there), goal_(std::move(goal)), scratch_("tuner") {}
 
 void RemoteContest::compile(const Tile &tile) const {
     const BundleFunctions functions = functions_of(job_.request(tile, "lac"));
@@ -74,10 +74,10 @@ CallCounts RemoteContest::counted(const Tile &tile) const {
     there_.build(job_.request(tile, "lac"), nullptr, folder);
     check(folder);
     const RemoteResult result = there_.attend(problem(false, {0, 0, 0}), folder);
-    if (!result.calls[0].counts)
-        throw bad_input("--runner " + there_.runner().name() + ": counted nothing");
-    write_file_atomically(known.string(), counts_json("", *result.calls[0].counts).dump());
-    return *result.calls[0].counts;
+    const std::optional<CallCounts> &counts = result.calls[0].counts;
+    if (!counts) throw bad_input("--runner " + there_.runner().name() + ": counted nothing");
+    write_file_atomically(known.string(), counts_json("", *counts).dump());
+    return *counts;
 }
 
 DuelResult RemoteContest::timed(const Tile &candidate, const Tile &rival,

@@ -9,7 +9,7 @@ namespace lacuna {
 
 class RemoteContest : public Contest {
 public:
-    RemoteContest(const TuneJob &job, const RemoteDriver &there, const Goal &goal);
+    RemoteContest(const TuneJob &job, const RemoteDriver &there, Goal goal);
     // An emulator reserves all that a machine of 32 bits can address, and more for itself.
     Limits limits() const override { return {60, size_t{16} << 30}; }
     void compile(const Tile &tile) const override;

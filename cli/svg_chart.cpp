@@ -22,7 +22,7 @@ struct Axis {
 };
 
 Axis axis_of(const Chart &chart, double ChartPoint::*of, double base) {
-    double low = INFINITY, high = -INFINITY;
+    double low = HUGE_VAL, high = -HUGE_VAL;
     for (const Series &s : chart.series) {
         for (const ChartPoint &p : s.points) {
             low = std::min(low, std::log(p.*of) / std::log(base));

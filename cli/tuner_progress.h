@@ -12,9 +12,9 @@ struct TunerState {
     int trials, most_trials;  // 0: no limit but time
     double elapsed, budget;   // seconds
     Tile best;
-    double ratio;           // the best's time by the starting Tile's
-    double of_peak;         // 0: unknown
-    std::string counted{};  // "instructions", where ratio is of them and not of times
+    double ratio;         // the best's time by the starting Tile's
+    double of_peak;       // 0: unknown
+    std::string counted;  // "instructions", where ratio is of them and not of times
 };
 
 // "14 trials, best 12,6,6,2,4,1: 1.064 times as fast, 0.71 of the peak, 8:12 left"
