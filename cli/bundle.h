@@ -43,6 +43,9 @@ std::vector<Function> unique_functions(const BundleFunctions &functions);
 std::map<std::string, std::filesystem::path> runtime_objects(const Platform &platform);
 std::filesystem::path table_object(const BundleRequest &request, const BundleFunctions &functions);
 
+// The bundle's header and the runtime's, under `bundle`/include.
+void write_headers(const BundleRequest &request, const std::filesystem::path &bundle);
+
 struct Progress {
     std::function<void(size_t done, size_t total, const std::string &what)> step;
 };

@@ -104,6 +104,13 @@ ordered_json file_hashes(const fs::path &root) {
 
 }  // namespace
 
+void write_headers(const BundleRequest &request, const fs::path &bundle) {
+    write_file(bundle / "include" / (request.name + ".h"), header_text(request));
+    for (const char *header : {"lacuna.h", "lacuna.hpp", "cache.h", "rope.h", "router.h"})
+        write_file(bundle / "include/lacuna" / header,
+                   embedded_file(std::string("runtime/include/lacuna/") + header));
+}
+
 std::string write_bundle(const BundleRequest &request, const std::string &directory,
                          const Progress &progress) {
     StagedDirectory stage(directory);
@@ -122,10 +129,7 @@ std::string write_bundle(const BundleRequest &request, const std::string &direct
     fs::create_directories(library.parent_path());
     write_archive(request.platform, library, collect_members(members, objects));
     fs::remove_all(members);
-    write_file(stage.path() / "include" / (request.name + ".h"), header_text(request));
-    for (const char *header : {"lacuna.h", "lacuna.hpp", "cache.h", "rope.h", "router.h"})
-        write_file(stage.path() / "include/lacuna" / header,
-                   embedded_file(std::string("runtime/include/lacuna/") + header));
+    write_headers(request, stage.path());
     write_file(stage.path() / "lib/cmake" / request.name / (request.name + "-config.cmake"),
                cmake_config_text(request));
     write_file(stage.path() / "lib/pkgconfig" / (request.name + ".pc"), pkg_config_text(request));

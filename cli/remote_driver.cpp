@@ -46,11 +46,8 @@ void write_library(const BundleRequest &request, const ChooseTiles *rival, const
             objects[symbol] = object;
         if (&r != requests.data()) r.name += "_rival";
         objects[r.name + "_table"] = table_object(r, functions);
-        write_file(folder / "include" / (r.name + ".h"), header_text(r));
+        write_headers(r, folder);
     }
-    for (const char *header : {"lacuna.h", "cache.h", "rope.h"})
-        write_file(folder / "include/lacuna" / header,
-                   embedded_file(std::string("runtime/include/lacuna/") + header));
     std::vector<fs::path> members;
     for (const auto &[name, object] : objects) members.push_back(object);
     fs::create_directories(folder / "lib");

@@ -67,11 +67,12 @@ HeadKeys keys_of(const Job &job, const Layout &layout, const Head &head, int64_t
     HeadKeys keys = job.workspace.packed_keys(layout, slot);
     keys.keys = elements_at(call.k, head.sequence, head.kv_head, 0);
     keys.values = elements_at(call.v, head.sequence, head.kv_head, 0);
-    const bool fixed8 = is_fixed8(job.call.plan->variant->type);
-    keys.key_scales = fixed8 ? head_scale_at(call.k, head.sequence, head.kv_head)
-                             : scale_at(call.k, head.sequence, head.kv_head, 0);
-    keys.value_scales = fixed8 ? head_scale_at(call.v, head.sequence, head.kv_head)
-                               : scale_at(call.v, head.sequence, head.kv_head, 0);
+    const auto scales = [&](const lac_tensor &t) {
+        return is_fixed8(call.plan->variant->type) ? head_scale_at(t, head.sequence, head.kv_head)
+                                                   : scale_at(t, head.sequence, head.kv_head, 0);
+    };
+    keys.key_scales = scales(call.k);
+    keys.value_scales = scales(call.v);
     keys.key_stride = elements_in(call.k.token_stride, call.k.type);
     keys.value_stride = elements_in(call.v.token_stride, call.v.type);
     return keys;

@@ -22,7 +22,7 @@ void pack_fixed8_row(const int8_t *from, int32_t features, bool negative, int8_t
         const int32_t turned = from[d] == -128 ? 127 : -from[d];  // 128 is no int8
         to[d] = static_cast<int8_t>(negative ? turned : from[d]);
     }
-    for (int32_t d = features; d % 4; d++) to[d] = 0;
+    for (int32_t d = features; d % kFixed8Group; d++) to[d] = 0;
 }
 
 namespace {
@@ -54,14 +54,15 @@ void pack_four(const uint8_t *const *rows, int32_t first, int32_t features, uint
 
 void pack_fixed8_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride) {
     int32_t d = 0;
-    for (; d + 4 <= features; d += 4, to += stride) {
+    for (; d + kFixed8Group <= features; d += kFixed8Group, to += stride) {
         uint32_t word = 0;
         __builtin_memcpy(&word, row + d, sizeof word);
         word ^= kFlipFour;
         __builtin_memcpy(to, &word, sizeof word);
     }
     if (d == features) return;
-    for (int32_t i = 0; i < 4; i++) to[i] = d + i < features ? row[d + i] ^ kFlip : kFlip;
+    for (int32_t i = 0; i < kFixed8Group; i++)
+        to[i] = d + i < features ? row[d + i] ^ kFlip : kFlip;
 }
 
 void pack_fixed8_value(const uint8_t *row, int32_t features, int32_t plane, ptrdiff_t plane_stride,
@@ -76,13 +77,14 @@ void pack_fixed8_value(const uint8_t *row, int32_t features, int32_t plane, ptrd
 int pack_fixed8_keys(HalideBuffer *source, HalideBuffer *, int32_t keys, HalideBuffer *,
                      HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *) {
     const int32_t features = source->dim[0].extent, panel_keys = packed->dim[0].extent;
-    const int32_t panels = packed->dim[2].extent, groups = (features + 3) / 4;
+    const int32_t panels = packed->dim[2].extent,
+                  groups = (features + kFixed8Group - 1) / kFixed8Group;
     uint8_t *panel = packed->host;
-    for (int32_t p = 0; p < panels; p++, panel += int64_t{4} * groups * panel_keys) {
+    for (int32_t p = 0; p < panels; p++, panel += int64_t{kFixed8Group} * groups * panel_keys) {
         nonfinite->host[p] = 0;
         for (int32_t k = 0; k < panel_keys; k++)
             pack_fixed8_key(row_of(*source, p * panel_keys + k, keys), features,
-                            panel + fixed8_key_at(k), 4 * panel_keys);
+                            panel + fixed8_key_at(k), kFixed8Group * panel_keys);
     }
     return 0;
 }

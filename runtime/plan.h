@@ -137,12 +137,12 @@ inline const lac_atom &listing_atom(const lac_plan &plan, const SegmentInfo &inf
     return plan.pattern.atom[first_of(info.owner.atoms)];
 }
 
-// Residue classes that hold a key of a sequence, and the panels of all of them.
+// Residue classes that hold a key of a sequence, and the places of all their panels.
 inline int32_t residues_in(const Store &s, const Layout &layout) {
     return smaller(s.residues, layout.k_tokens);
 }
-inline int64_t panels_in(const Store &s, const Layout &layout, int store) {
-    return static_cast<int64_t>(residues_in(s, layout)) * layout.panels_per_residue[store];
+inline int64_t places_in(const Store &s, const Layout &layout, int store) {
+    return static_cast<int64_t>(residues_in(s, layout)) * layout.room[store].per_residue;
 }
 
 inline bool takes_turns(const lac_plan &plan, const Layout &layout) {

@@ -49,7 +49,7 @@ void PlanBuilder::make_room(int32_t store) {
 }
 
 // Packs come so late that their blocks find K and V in the core's cache, and so early that no
-// thread waits for another's.
+// thread waits for another's. That order says which panels may share a place.
 void PlanBuilder::order_packs() {
     constexpr int32_t kRoundsAhead = 2;
     auto *const blocks = const_cast<TileBlock *>(plan_.blocks) + layout_.first_block;
@@ -64,8 +64,7 @@ void PlanBuilder::order_packs() {
     }
     for (int32_t s = 0; s < plan_.store_count; s++) {
         make_room(s);
-        const int64_t places =
-            int64_t{residues_in(plan_.store[s], layout_)} * layout_.room[s].per_residue;
+        const int64_t places = places_in(plan_.store[s], layout_, s);
         plan_.store_panels[s] = larger(plan_.store_panels[s], places);
     }
     for (int32_t b = 0; write_ && b < layout_.blocks; b++) {

@@ -87,6 +87,13 @@ protected:
     TrialRecord trial(const Tile &tile) const {
         return {entry("mine", tile).key, tile, "ok", 0.97, 1.5};
     }
+    // This CPU's, found for 4,096 tokens.
+    void put(const KernelSpec &kernel, const char *tier, const char *phase, const Tile &tile) {
+        const TuneKey key{kernel.name(), tier, "mine", shape_class(phase, 4096).name(),
+                          kAlgorithmVersion};
+        store().prepare();
+        store().put({{key, tile, 1.1, "2026-01-01"}});
+    }
 };
 
 // A step's tile that is larger than a whole one falls away, and it alone.
@@ -98,14 +105,8 @@ TEST_F(Store, ATileTooLargeForAStepLeavesTheOther) {
     tier.few = {4, 4, 4, 4, 2, 1, 1, true};
     const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
     const Tile small{6, 6, 6, 1, 2, 1}, large{8, 8, 8, 1, 2, 1};
-    const auto put = [&](const char *phase, const Tile &tile) {
-        const TuneKey key{kernel.name(), "avx2", "mine", shape_class(phase, 4096).name(),
-                          kAlgorithmVersion};
-        store().prepare();
-        store().put({{key, tile, 1.1, "2026-01-01"}});
-    };
-    put("prefill", small);
-    put("decode", large);
+    put(kernel, "avx2", "prefill", small);
+    put(kernel, "avx2", "decode", large);
     ::setenv("LACUNA_TUNED", (folder / "tuned").c_str(), 1);
     TunedUse use;
     use.cpu = "mine";
@@ -122,14 +123,8 @@ TEST_F(Store, Arm32sNeonIsAnother) {
     const Platform &arm = *find_platform("arm-linux-gnueabihf"),
                    &arm64 = *find_platform("aarch64-linux-gnu");
     const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
-    const auto put = [&](const char *tier, const Tile &tile) {
-        const TuneKey key{kernel.name(), tier, "mine", shape_class("prefill", 4096).name(),
-                          kAlgorithmVersion};
-        store().prepare();
-        store().put({{key, tile, 1.1, "2026-01-01"}});
-    };
-    put("neon", kTile);
-    put("armv7", kOther);
+    put(kernel, "neon", "prefill", kTile);
+    put(kernel, "armv7", "prefill", kOther);
     ::setenv("LACUNA_TUNED", (folder / "tuned").c_str(), 1);
     TunedUse use;
     use.cpu = "mine";
