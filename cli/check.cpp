@@ -120,6 +120,7 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
         HeadAgreement a =
             compare(reference, fixed8 ? LAC_F32 : s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
                     &log_sum_exp[unit * s.q_tokens]);
+        if (s.dtypes.v == LAC_I8) a.tolerance += kWeightRounding;
         allow_for_types(tensors, kv, q, scale, mixed, reference.largest_score, a);
         const double max_abs_error = std::max(worst.max_abs_error, a.max_abs_error);
         if (a.excess() > worst_excess) {

@@ -93,22 +93,25 @@ public:
     }
     Function of_value(const char *name, const std::string &types, Params params,
                       const char *generator = nullptr) const {
-        const std::string size = std::to_string(kernel_.value_dim);
-        params["value_dim"] = size;
-        return make(name, types + "_d" + size, generator ? generator : name, std::move(params),
-                    code_);
+        return of_value(name, types, std::move(params), generator ? generator : name, code_);
     }
     Function of_fixed8(const char *name, const char *generator, Params params = {}) const {
         params["head_dim"] = std::to_string(kernel_.head_dim);
         params["value_dim"] = std::to_string(kernel_.value_dim);
         return make(name, kernel_.types(), generator, std::move(params), code_);
     }
-    // A tier that groups the features of integers in a way of its own packs them itself.
+    // A tier that groups integers in a way of its own packs them itself.
     Function pack_keys(lac_type from) const {
         const lac_type k = kernel_.dtypes.k;
         const bool same = products_.format.key_group == code_.format.key_group;
         return of_head("pack_keys", packing(from, k), packing_params(from, k),
                        same ? code_ : products_);
+    }
+    Function pack_values(lac_type from) const {
+        const lac_type v = kernel_.dtypes.v;
+        const bool same = products_.format.value_group == code_.format.value_group;
+        return of_value("pack_values", packing(from, v), packing_params(from, v), "pack_values",
+                        same ? code_ : products_);
     }
     // Of K in panels: integers and halves are multiplied by the tier's own instructions.
     Function partial(const std::string &name, Params params = {}) const {
@@ -153,6 +156,12 @@ private:
         const std::string size = std::to_string(kernel_.head_dim);
         params["head_dim"] = size;
         return make(generator, types + "_d" + size, generator, std::move(params), code);
+    }
+    Function of_value(const char *name, const std::string &types, Params params,
+                      const char *generator, const Tier &code) const {
+        const std::string size = std::to_string(kernel_.value_dim);
+        params["value_dim"] = size;
+        return make(name, types + "_d" + size, generator, std::move(params), code);
     }
     // Named as in a kernel whose Q is of K's type, or f32 where K's are integers.
     Function of_both(const std::string &name, const char *generator, Params params,
@@ -218,8 +227,8 @@ const Tier &code_of(const Platform &platform, const Tier &tier) {
 const Tier &products_of(const Platform &platform, const Tier &tier, const KernelSpec &kernel) {
     const Tier *halves = kernel.dtypes.halves() ? halves_of(platform, tier) : nullptr;
     if (halves) return *halves;
-    const bool own_integers = tier.own_integers && kernel.dtypes.k == LAC_I8;
-    return own_integers ? tier : code_of(platform, tier);
+    const bool integers = kernel.dtypes.k == LAC_I8 || kernel.dtypes.v == LAC_I8;
+    return integers && tier.own_integers ? tier : code_of(platform, tier);
 }
 
 VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kernel,
@@ -232,9 +241,9 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
         tiles,
         f.of_head("pack_queries", dtype_name(q), typed("source.type", q)),
         f.pack_keys(k),
-        f.of_value("pack_values", packing(v, v), packing_params(v, v)),
+        f.pack_values(v),
         f.pack_keys(q),
-        f.of_value("pack_values", packing(q, v), packing_params(q, v)),
+        f.pack_values(q),
         f.whole(f.partial("partial")),
         f.few(f.partial("partial_few", {{"rows", rows}})),
         // Partial results are f32.
@@ -243,7 +252,7 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     };
     const auto partial_row = [&](const std::string &name, Params params) {
         params["rows"] = "1";
-        if (tier.own_row) all.partial_row = f.with_rows(f.partial(name, std::move(params)));
+        all.partial_row = f.with_rows(f.partial(name, std::move(params)));
     };
     partial_row("partial_row", {});
     if (kernel.pattern) {

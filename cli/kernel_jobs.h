@@ -40,7 +40,7 @@ struct VariantFunctions {
     std::optional<Function> gather = std::nullopt, gather_few = std::nullopt,
                             gather_row = std::nullopt, pairs = std::nullopt,
                             summarise = std::nullopt, route = std::nullopt;
-    std::optional<Function> partial_row = std::nullopt;  // of tiers that have one
+    std::optional<Function> partial_row = std::nullopt;  // none of fixed8
     std::vector<const Function *> all() const;
 };
 

@@ -125,9 +125,10 @@ public:
         nonfinite = s.nonfinite;
         scales = scales_of(s.quantised);
         constrain(value_dim, nonfinite, scales);
+        const int rows = f.panel_keys / s.group;
         fix(packed, 0, f.plane, 1);
-        fix(packed, 1, f.panel_keys, f.plane);
-        packed.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
+        fix(packed, 1, rows, f.plane);
+        packed.dim(2).set_min(0).set_stride(rows * f.plane);
         packed.dim(3).set_bounds(0, s.planes);
         tier().schedule->values(s, tier().tile, f.lanes);
     }
@@ -224,6 +225,14 @@ private:
     void read_values(PartialInputs &in, const PanelOf &panel) {
         in.value_bits = values.type().bits();
         if (values.type() == Int(8)) in.value_scale = scale_of(value_scales, panel);
+        const int beside = tier().format.value_group;
+        if (in.value_scale && beside > 1) {
+            in.value_group = [=](const Expr &which, const Expr &x, const Expr &group,
+                                 const Expr &slot, const Expr &item, const Expr &plane) {
+                return values(x * beside + which, group, panel(slot, item), plane);
+            };
+            return;
+        }
         const Func wide = in.halves ? Func(values) : convert().widened(values);
         in.value = [=](const Expr &x, const Expr &ki, const Expr &slot, const Expr &item,
                        const Expr &plane) { return wide(x, ki, panel(slot, item), plane); };
@@ -265,8 +274,9 @@ private:
             fix(*b, 0, f.panel_keys, 1);
             b->dim(1).set_min(0).set_stride(f.panel_keys);
         }
-        fix(values, 0, f.plane, 1);
-        fix(values, 1, f.panel_keys, f.plane);
+        const int beside = values.type() == Int(8) ? f.value_group : 1;
+        fix(values, 0, beside * f.plane, 1);
+        fix(values, 1, f.panel_keys / beside, beside * f.plane);
         values.dim(2).set_min(0).set_stride(f.panel_keys * f.plane);
         values.dim(3).set_bounds(0, padded_features(value_dim, f) / f.plane);
         fix_parts(out, used, tile_rows(), value_dim, f);

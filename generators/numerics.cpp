@@ -60,6 +60,12 @@ Expr log2_positive(const Expr &x) {
     return cast<float>(exponent) + z * p;
 }
 
+Expr nearest(const Expr &x) {
+    constexpr float kUlpIsOne = 12582912.0f;  // 1.5 · 2^23
+    constexpr int32_t kBits = 0x4b400000;
+    return reinterpret<int32_t>(x + kUlpIsOne) - kBits;
+}
+
 Expr magnitude_bits(const Expr &x) { return reinterpret<int32_t>(x) & 0x7fffffff; }
 Expr is_zero(const Expr &x) { return reinterpret<int32_t>(x) == 0; }
 Expr same_bits(const Expr &x, float y) {

@@ -15,6 +15,9 @@ Halide::Expr exp2_nonpositive(const Halide::Expr &x);
 Halide::Expr hyperbolic_tangent(const Halide::Expr &x);
 // log2(x) for normal x > 0, absolute error 1e-7 + 6e-8·|log2 x|.
 Halide::Expr log2_positive(const Halide::Expr &x);
+// x to the nearest integer, ties to even, for |x| <= 2^22. From an addition's bits: Halide 21
+// rounds vectors of AVX-512 in halves.
+Halide::Expr nearest(const Halide::Expr &x);
 // Tests on the bits: comparisons of floats are optimised as if no NaN or Inf existed.
 Halide::Expr is_nonfinite(const Halide::Expr &x);
 Halide::Expr is_zero(const Halide::Expr &x);  // +0

@@ -19,6 +19,17 @@ Expr magnitude(const Expr &x) {
 }
 Expr no_magnitude(const Type &type) { return cast(type == Float(32) ? Int(32) : UInt(16), 0); }
 
+// So many integers of 8 bits as one element. Masked: where each was made an unsigned byte instead,
+// Halide 21 wrote 0 for negative ones in the upper half of a group, on x86-64 without SSE4.1.
+Expr grouped(int count, const std::function<Expr(int)> &unit) {
+    if (count == 1) return unit(0);
+    const Type element = UInt(8 * count);
+    Expr group = cast(element, 0);
+    for (int i = 0; i < count; i++)
+        group = group | (cast(element, unit(i)) & cast(element, 255)) << (8 * i);
+    return group;
+}
+
 }  // namespace
 
 PackQueriesStages pack_queries(const Func &source, const Func &offset, const Expr &extent,
@@ -78,16 +89,10 @@ PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format 
     s.quantised = rows;
     s.rows = Func("groups");
     s.packed = Func("packed");
-    const Type element = UInt(8 * beside);
-    const auto unit = [&](const Expr &d) {
-        // Masked: where it was made an unsigned byte instead, Halide 21 wrote 0 for negative ones
-        // in the upper half of a group, on x86-64 without SSE4.1.
-        Expr x = cast(element, rows.units(min(d, head_dim - 1), s.ki, s.p)) & cast(element, 255);
-        return head_dim % beside == 0 ? x : select(d < head_dim, x, cast(element, 0));
-    };
-    Expr group = unit(s.d * beside);
-    for (int i = 1; i < beside; i++) group = group | unit(s.d * beside + i) << (8 * i);
-    s.rows(s.d, s.ki, s.p) = group;
+    s.rows(s.d, s.ki, s.p) = grouped(beside, [&](int i) {
+        Expr d = s.d * beside + i, x = rows.units(min(d, head_dim - 1), s.ki, s.p);
+        return head_dim % beside == 0 ? x : select(d < head_dim, x, cast<int8_t>(0));
+    });
     s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
     s.nonfinite = nonfinite_panels(rows, f);
     return s;
@@ -95,28 +100,28 @@ PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format 
 
 namespace {
 
-// Element d of a row of V in the planes, where there may be more places than features.
-Expr placed(const Func &rows, const PackValuesStages &s) {
+// An element of a key's row of V in the planes, where there may be more places than features.
+Expr placed(const Func &rows, const PackValuesStages &s, const Expr &key) {
     Expr d = s.plane * s.format.plane + s.di;
-    if (s.value_dim % s.format.plane == 0) return rows(d, s.ki, s.p);
-    Expr x = rows(min(d, s.value_dim - 1), s.ki, s.p);
+    if (s.value_dim % s.format.plane == 0) return rows(d, key, s.p);
+    Expr x = rows(min(d, s.value_dim - 1), key, s.p);
     return select(likely(d < s.value_dim), x, cast(x.type(), 0));
 }
 
-PackValuesStages placed_values(const Func &rows, int value_dim, const Format &f) {
+PackValuesStages planes_of(int value_dim, const Format &f) {
     PackValuesStages s;
     s.value_dim = value_dim;
     s.format = f;
     s.planes = padded_features(value_dim, f) / f.plane;
     s.packed = Func("packed");
-    s.packed(s.di, s.ki, s.p, s.plane) = placed(rows, s);
     return s;
 }
 
 }  // namespace
 
 PackValuesStages pack_values(const Func &rows, const Type &type, int value_dim, const Format &f) {
-    PackValuesStages s = placed_values(rows, value_dim, f);
+    PackValuesStages s = planes_of(value_dim, f);
+    s.packed(s.di, s.ki, s.p, s.plane) = placed(rows, s, s.ki);
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
     s.scan = RDom(0, f.panel_keys, 0, s.planes, "scan");
@@ -132,7 +137,10 @@ PackValuesStages pack_values(const Func &rows, const Type &type, int value_dim, 
 }
 
 PackValuesStages pack_values(const QuantiseStages &rows, int value_dim, const Format &f) {
-    PackValuesStages s = placed_values(rows.units, value_dim, f);
+    PackValuesStages s = planes_of(value_dim, f);
+    s.group = f.value_group;
+    s.packed(s.di, s.ki, s.p, s.plane) =
+        grouped(s.group, [&](int i) { return placed(rows.units, s, s.ki * s.group + i); });
     s.quantised = rows;
     s.nonfinite = nonfinite_panels(rows, f);
     return s;

@@ -16,6 +16,10 @@ using ValueOf = std::function<Halide::Expr(const Halide::Expr &x, const Halide::
 using GroupOf = std::function<Halide::Expr(const Halide::Expr &which, const Halide::Expr &ki,
                                            const Halide::Expr &d, const Halide::Expr &slot,
                                            const Halide::Expr &item)>;
+// Of V with 8 bits: of a group of keys, the value of one.
+using ValueGroupOf = std::function<Halide::Expr(
+    const Halide::Expr &which, const Halide::Expr &x, const Halide::Expr &group,
+    const Halide::Expr &slot, const Halide::Expr &item, const Halide::Expr &plane)>;
 // The scale of the key in a lane, or of its value.
 using ScaleOf = std::function<Halide::Expr(const Halide::Expr &ki, const Halide::Expr &slot,
                                            const Halide::Expr &item)>;
@@ -30,8 +34,9 @@ struct PartialInputs {
     Halide::Expr tile_count;  // for a bounds promise alone
     KeyOf key;                // or, of packed K of 8 bits,
     GroupOf key_group;        // integers
-    ScaleOf key_scale, value_scale;  // value_scale: of V of 8 bits
-    ValueOf value;
+    ScaleOf key_scale, value_scale;      // value_scale: of V of 8 bits
+    ValueOf value;                       // or, of packed V of 8 bits,
+    ValueGroupOf value_group;            // integers
     int key_bits = 32, value_bits = 32;  // of an element, before it is widened
     bool halves = false;                 // products in f16: key and value are not widened
     FeatureOf feature;

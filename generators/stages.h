@@ -35,7 +35,7 @@ struct PackKeysStages {
     int head_dim = 0, panel_keys = 0;
 };
 
-// [plane][panel][key][feature]: feature planes of V.
+// [plane][panel][key][feature]: feature planes of V. Of 8-bit integers, an element is some keys.
 struct PackValuesStages {
     Halide::Func packed, nonfinite;
     Halide::Func magnitude;    // undefined of integers
@@ -43,6 +43,7 @@ struct PackValuesStages {
     Halide::Var di{"di"}, ki{"ki"}, p{"p"}, plane{"plane"}, l{"l"};
     Halide::RDom scan, lanes;
     int value_dim = 0, planes = 0;
+    int group = 1;  // keys of an element
     Format format{};
 };
 
@@ -68,6 +69,12 @@ struct PartialStages {
     Halide::Func lane_max, row_max;
     Halide::Func weight;         // exp2(score - row_max)
     Halide::Func scaled_weight;  // times the scale of the key's V; undefined: V has no scales
+    // Of packed V of 8 bits, else undefined: the largest scaled weight, weights as integers in a
+    // unit of the row's, in digits where a group has four keys: (ki, g, kj, r, i); each digit's
+    // product.
+    Halide::Func lane_heaviest, heaviest, weight_unit, units_per_weight, weight_units;
+    Halide::Func weight_digits, digit_product;
+    Halide::RDom each_group;  // keys of a group, groups of a panel, panels
     Halide::Func lane_sum, row_sum;
     Halide::Func product;   // weight·V, one register block
     Halide::Func attended;  // product of all planes of some rows

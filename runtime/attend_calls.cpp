@@ -49,7 +49,7 @@ void TileAttention::partial(const Batch &batch) {
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<3> keys = key_panels(v_, store);
     View<2> key_scales = panel_scales(v_, store.key_scales, 0, panels);
-    View<4> values = value_panels(v_, store, 0, panels);
+    View<4> values = value_panels(v_, store);
     View<2> value_scales = panel_scales(v_, store.value_scales, 0, panels);
     View<2> slots(s_.panels, Dim{batch.slots, 1}, Dim{batch.items, v_.chunk});
     View<1> tiles(s_.tiles, Dim{batch.items, 1});

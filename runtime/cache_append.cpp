@@ -124,13 +124,29 @@ private:
             return;
         }
         pack_values(variant_, staging_, 0, 1, rows);
-        const int64_t keys = variant_.panel_keys, plane = variant_.plane, size = plane * keys;
-        for (int64_t p = 0; p < variant_.value_planes; p++)
-            copy(store.values.from((p * store.panels + lanes.place) * size + lanes.first * plane),
-                 staging_.values.from(p * staging_.panels * size), lanes.count * plane);
+        const int32_t keys = variant_.panel_keys, plane = variant_.plane;
+        const int64_t size = int64_t{plane} * keys;
+        for (int64_t p = 0; p < variant_.value_planes; p++) {
+            const Elements to = store.values.from((p * store.panels + lanes.place) * size),
+                           from = staging_.values.from(p * staging_.panels * size);
+            if (value_group(variant_) == 1)
+                copy(to.from(int64_t{lanes.first} * plane), from, int64_t{lanes.count} * plane);
+            else
+                copy_grouped_values(to.data, lanes.first, from.data, lanes.count);
+        }
         copy_scales(store.value_scales, lanes.place * keys + lanes.first, staging_.value_scales,
                     lanes.count);
         add_flag(store.values_nonfinite[lanes.place], *staging_.values_nonfinite, lanes.opened);
+    }
+
+    // The first keys of a plane to others.
+    void copy_grouped_values(uint8_t *to, int32_t first, const uint8_t *from, int32_t count) const {
+        const int32_t group = value_group(variant_), plane = variant_.plane;
+        for (int32_t k = 0; k < count; k++) {
+            uint8_t *const row = to + value_at(first + k, group, plane);
+            const uint8_t *const staged = from + value_at(k, group, plane);
+            for (ptrdiff_t x = 0; x < plane; x++) row[x * group] = staged[x * group];
+        }
     }
 
     // fixed8 is packed row by row: a few take no panel to go through.
@@ -186,11 +202,12 @@ private:
             copy(to, row.elements, variant_.value_dim);
             return;
         }
-        const int32_t plane = variant_.plane;
-        for (int32_t d = 0; d < variant_.value_dim; d += plane)
-            copy(to.from(d),
-                 staging_.values.from(int64_t{d} * variant_.panel_keys * staging_.panels),
-                 smaller(plane, variant_.value_dim - d));
+        const int32_t plane = variant_.plane, beside = value_group(variant_);
+        for (int32_t d = 0; d < variant_.value_dim; d += plane) {
+            const Elements from =
+                staging_.values.from(int64_t{d} * variant_.panel_keys * staging_.panels);
+            copy(to.from(d), from, smaller(plane, variant_.value_dim - d), beside);
+        }
     }
 
     const lac_cache &cache_;

@@ -46,13 +46,10 @@ uint64_t format_of(const lac_cache &c) {
     const lac_variant &v = c.variant();
     Sum sum;
     const lac_cache_options &o = c.options;
-    const int32_t sizes[] = {v.panel_keys,      v.plane,
-                             key_group(v),      v.head_dim,
-                             v.value_dim,       v.value_planes,
-                             o.heads,           o.kv_heads,
-                             o.max_context,     o.max_append,
-                             o.max_rollback,    c.rope.size != 0,
-                             c.rope.rotary_dim, c.rope.interleaved != 0};
+    const int32_t sizes[] = {
+        v.panel_keys, v.plane,        key_group(v),     value_group(v),    v.head_dim,
+        v.value_dim,  v.value_planes, o.heads,          o.kv_heads,        o.max_context,
+        o.max_append, o.max_rollback, c.rope.size != 0, c.rope.rotary_dim, c.rope.interleaved != 0};
     for (const int32_t x : sizes) sum.add(static_cast<uint64_t>(x));
     sum.add(v.key_type);
     sum.add(v.value_type);

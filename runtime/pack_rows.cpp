@@ -20,7 +20,7 @@ void pack_values(const lac_variant &v, const PackedStore &to, int64_t first, int
                  const TokenRows &rows) {
     View<2> from(rows.elements, Dim{v.value_dim, 1}, Dim{larger(rows.count, 1), rows.stride});
     View<1> from_scales(rows.scales, Dim{rows.count, rows.scale_stride});
-    View<4> packed = value_panels(v, to, first, panels);
+    View<4> packed = value_panels_to_pack(v, to, first, panels);
     View<1> flags(to.values_nonfinite + first, Dim{panels, 1});
     View<2> scales = panel_scales(v, to.value_scales, first, panels);
     const auto kernel = rows.elements.type == v.value_type ? v.pack_values : v.append_values;

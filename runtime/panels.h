@@ -25,12 +25,24 @@ inline View<3> key_panels_to_pack(const lac_variant &v, const PackedStore &store
     return {reinterpret_cast<uint16_t *>(data), key, row, panel};
 }
 
-inline View<4> value_panels(const lac_variant &v, const PackedStore &store, int64_t first,
-                            int32_t panels) {
-    const int32_t size = v.panel_keys * v.plane;
-    return View<4>(store.values.from(first * size), Dim{v.plane, 1}, Dim{v.panel_keys, v.plane},
-                   Dim{panels, size},
-                   Dim{v.value_planes, static_cast<int32_t>(store.panels * size)});
+// V to be read: of integers, a feature of some keys stands side by side.
+inline View<4> value_panels(const lac_variant &v, const PackedStore &store) {
+    const int32_t beside = value_group(v), row = beside * v.plane, size = v.panel_keys * v.plane;
+    const auto panels = static_cast<int32_t>(store.panels);
+    return View<4>(store.values, Dim{row, 1}, Dim{v.panel_keys / beside, row}, Dim{panels, size},
+                   Dim{v.value_planes, panels * size});
+}
+
+// V to be written, as K is.
+inline View<4> value_panels_to_pack(const lac_variant &v, const PackedStore &store, int64_t first,
+                                    int32_t panels) {
+    const int32_t beside = value_group(v), rows = v.panel_keys / beside, size = rows * v.plane;
+    const Elements to = store.values.from(first * size * beside);
+    const Dim feature{v.plane, 1}, row{rows, v.plane}, panel{panels, size},
+        plane{v.value_planes, static_cast<int32_t>(store.panels * size)};
+    if (beside == 1) return {to, feature, row, panel, plane};
+    if (beside == 4) return {reinterpret_cast<uint32_t *>(to.data), feature, row, panel, plane};
+    return {reinterpret_cast<uint16_t *>(to.data), feature, row, panel, plane};
 }
 
 // Of some panels; empty where K or V has none.

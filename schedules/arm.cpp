@@ -65,6 +65,31 @@ void digit_dots(PartialStages &s, const Var &row_block, int score_rows, int lane
     vectors::units(s, lanes);
 }
 
+// sdot: a lane adds the products of four keys with a feature of each, of either digit of a weight.
+// A vector holds a digit of a panel's weights.
+void digit_products(PartialStages &s, const Tile &tile, int lanes) {
+    constexpr int kAccumulators = 16;
+    const int planes = vectors::planes_at_once(s, tile), rows = tile.value_rows;
+    const Var g = s.weight_digits.args()[1];
+    const RVar which = s.each_group.x, group = s.each_group.y, panel = s.each_group.z;
+    s.digit_product.compute_at(s.attended, s.plane)
+        .bound_extent(g, 2)
+        .bound_extent(s.plane, planes)
+        .bound_extent(s.r, rows)
+        .vectorize(s.x, lanes)
+        .unroll(s.x)
+        .unroll(s.plane)
+        .unroll(g)
+        .unroll(s.r);
+    Stage update = s.digit_product.update();
+    if (2 * rows * planes * s.format.plane / lanes <= kAccumulators)
+        update.reorder({which, s.x, s.plane, g, s.r, group, panel}).unroll(g);
+    else
+        update.reorder({which, s.x, s.plane, s.r, group, panel, g});
+    update.atomic().vectorize(which).vectorize(s.x, lanes).unroll(s.x).unroll(s.plane);
+    update.unroll(s.r).unroll(group);
+}
+
 void read_at_once(Func elements, const Var &x, const Func &consumer, const RVar &at, int lanes) {
     if (!elements.defined()) return;
     elements.compute_at(consumer, at).store_in(MemoryType::Register).vectorize(x, lanes).unroll(x);
@@ -106,6 +131,10 @@ void dots(PartialStages &s, const Var &row_block, const Tile &tile, int lanes) {
 void products(PartialStages &s, const Tile &tile, int lanes) {
     if (s.half_product.defined()) {
         arm::half_products(s, tile);
+        return;
+    }
+    if (s.digit_product.defined()) {
+        digit_products(s, tile, lanes);
         return;
     }
     const int unrolled = steps(tile.value_unroll, s.format.panel_keys);

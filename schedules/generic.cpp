@@ -41,6 +41,14 @@ void partial(PartialStages &s, const Tile &, int) {
         s.scaled_weight.compute_at(s.out, s.r)
             .store_in(MemoryType::Stack)
             .bound_storage(s.kj, slots);
+    if (s.weight_units.defined()) {
+        s.weight_units.compute_at(s.out, s.r)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.kj, slots);
+        for (Func f : {s.lane_heaviest, s.heaviest, s.weight_unit, s.units_per_weight})
+            f.compute_at(s.out, s.r);
+    }
+    if (s.digit_product.defined()) s.digit_product.compute_at(s.attended, s.x);
     if (s.lane_dot.defined()) s.lane_dot.compute_at(s.dot, s.ki);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);

@@ -13,9 +13,10 @@ namespace {
 // rows * panel_keys * (chunk + 1) floats, stay within the 16 KiB that Halide puts on the stack.
 constexpr Format kAvx512Format{16, 15, 32, 16, 300};
 constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 4};
+constexpr Tile kAvx512Single{1, 1, 1, 4, 4, 4, 8};
 constexpr Format kAvx2Format{16, 20, 16, 8, 300};
 constexpr Tile kAvx2Tile{12, 6, 6, 1, 2, 1}, kAvx2Few{4, 4, 4, 4, 2, 1, 1, true};
-constexpr Tile kSingle{1, 1, 1, 4, 4, 4};
+constexpr Tile kAvx2Single{1, 1, 1, 4, 4, 4, 4};
 
 const std::vector<Tier> kX86Tiers = {
     {"avx512vnni",
@@ -27,7 +28,7 @@ const std::vector<Tier> kX86Tiers = {
      kAvx512Format,
      kAvx512Tile,
      kAvx512Few,
-     kSingle,
+     kAvx512Single,
      /*on_request=*/false,
      /*own_integers=*/true},
     {"avx512",
@@ -39,7 +40,7 @@ const std::vector<Tier> kX86Tiers = {
      kAvx512Format,
      kAvx512Tile,
      kAvx512Few,
-     kSingle},
+     kAvx512Single},
     {"avx2",
      {Target::SSE41, Target::AVX, Target::AVX2, Target::FMA, Target::F16C},
      kCpuSse41 | kCpuAvx2,
@@ -48,7 +49,7 @@ const std::vector<Tier> kX86Tiers = {
      kAvx2Format,
      kAvx2Tile,
      kAvx2Few,
-     kSingle},
+     kAvx2Single},
     // Without FMA the optimiser reassociates unrolled sums, and kernels would differ in last bits.
     {"sse41",
      {Target::SSE41},
@@ -68,14 +69,14 @@ const std::vector<Tier> kX86Tiers = {
      kAvx2Format,
      kAvx2Tile,
      kAvx2Few,
-     kSingle,
+     kAvx2Single,
      true},
     {"generic",
      {},
      0,
      nullptr,
      &kGenericSchedule,
-     {8, 15, 4, 4, 0, 4},
+     {8, 15, 4, 4, 0, 4, 4},
      {4, 1, 1, 1, 1, 1},
      {2, 1, 1, 1, 1, 1},
      {1, 1, 1, 1, 1, 1},
@@ -83,7 +84,7 @@ const std::vector<Tier> kX86Tiers = {
 };
 
 // A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
-constexpr Format kArm64Format{8, 31, 16, 4, 300};
+constexpr Format kArm64Format{8, 31, 16, 4, 300, 2, 1};
 constexpr Tile kArm64Tile{8, 8, 4, 4, 8, 1}, kArm64Few{4, 4, 4, 4, 8, 1};
 constexpr Tile kArm64Single{1, 1, 1, 16, 8, 2};
 
@@ -95,10 +96,8 @@ constexpr Tile kArm64SingleHalves{1, 1, 1, 4, 8, 4};
 // Every CPU converts f16 (fcvtl, fcvtn). Halide and LLVM do so only where they may compute in f16
 // as well, which `neon` never asks for: `ctest -R baseline` disassembles it.
 Tier arm64_tier(const char *name, uint32_t cpu_features, const char *shares) {
-    Tier tier{name,         {Target::ARMFp16}, cpu_features, shares,      &kArmSchedule,
-              kArm64Format, kArm64Tile,        kArm64Few,    kArm64Single};
-    tier.own_row = true;
-    return tier;
+    return {name,         {Target::ARMFp16}, cpu_features, shares,      &kArmSchedule,
+            kArm64Format, kArm64Tile,        kArm64Few,    kArm64Single};
 }
 // Its own code is that of arithmetic in f16 alone.
 Tier fp16_tier() {
@@ -113,7 +112,7 @@ Tier dotprod_tier() {
     Tier tier = arm64_tier("dotprod", kCpuNeon | kCpuFp16 | kCpuDotProd, "neon");
     tier.halves = "fp16";
     tier.features.push_back(Target::ARMDotProd);
-    tier.format.key_group = 4;
+    tier.format.key_group = tier.format.value_group = 4;
     tier.own_integers = true;
     return tier;
 }
@@ -127,7 +126,7 @@ const std::vector<Tier> kArm32Tiers = {
      kCpuNeon,
      nullptr,
      &kVectorSchedule,
-     {8, 31, 8, 4, 300},
+     {8, 31, 8, 4, 300, 2, 1},
      {16, 4, 4, 1, 1, 1},
      {4, 4, 4, 1, 1, 1},
      {1, 1, 1, 1, 1, 4}},

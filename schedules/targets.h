@@ -21,8 +21,7 @@ struct Tier {
     Tile few;     // of kernels for a few rows: the query heads that share a KV head, and a list
     Tile single;  // of kernels for one row, whose blocks hold more keys or features instead
     bool on_request = false;       // generated only when --tiers names it
-    bool own_integers = false;     // not shared: products of 8-bit keys
-    bool own_row = false;          // tiles of one row have a kernel of their own
+    bool own_integers = false;     // not shared: products of 8-bit keys or values
     const char *halves = nullptr;  // the tier with its code for arithmetic in f16; null: none
 };
 

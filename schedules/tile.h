@@ -13,8 +13,10 @@ struct Format {
     int lanes;       // partial maxima and sums a row keeps; divides panel_keys
     int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: decides up to which
                      // position residue classes run in dense order
-    int key_group = 2;  // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
-                        // 4: in two digits of 8
+    int key_group = 2;    // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
+                          // 4: in two digits of 8
+    int value_group = 2;  // of V of 8 bits: keys side by side, multiplied by weights likewise; 1:
+                          // widened, and multiplied by weights in f32
 };
 
 // K of 8 bits is packed in groups of features.

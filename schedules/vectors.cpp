@@ -80,6 +80,19 @@ void dots_by_key(PartialStages &s, int lanes) {
     s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
 }
 
+// As the maximum of the scores is found.
+void heaviest(PartialStages &s, const Var &block, int lanes) {
+    s.lane_heaviest.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
+    s.lane_heaviest.update()
+        .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
+        .vectorize(s.l, lanes)
+        .unroll(s.l)
+        .unroll(s.panel_lanes.x);
+    s.heaviest.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
+    for (Func f : {s.weight_unit, s.units_per_weight})
+        f.compute_at(s.out, block).store_in(MemoryType::Stack);
+}
+
 void softmax(PartialStages &s, const Var &block, int lanes) {
     s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_max.update()
@@ -98,12 +111,19 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
     };
     weights(s.weight, s.finite_scores);
     if (s.scaled_weight.defined()) weights(s.scaled_weight, s.finite_values);
-    if (s.half_weight.defined())
-        s.half_weight.compute_at(s.out, block)
-            .store_in(MemoryType::Stack)
-            .bound_storage(s.kj, s.format.chunk + 1)
-            .vectorize(s.ki, 2 * lanes)
-            .unroll(s.ki);
+    const Func integers = s.weight_digits.defined() ? s.weight_digits : s.weight_units;
+    for (Func narrow : {s.half_weight, integers})
+        if (narrow.defined())
+            narrow.compute_at(s.out, block)
+                .store_in(MemoryType::Stack)
+                .bound_storage(s.kj, s.format.chunk + 1)
+                .vectorize(s.ki, std::min(2 * lanes, s.format.panel_keys))
+                .unroll(s.ki);
+    if (s.weight_digits.defined()) {
+        const Var digit = s.weight_digits.args()[1];
+        s.weight_digits.bound_extent(digit, 2).unroll(digit);
+    }
+    if (s.weight_units.defined()) heaviest(s, block, lanes);
     s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
@@ -116,7 +136,7 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
 }  // namespace
 
 void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
-    if (tile.streams) {
+    if (tile.streams && !s.digit_product.defined()) {
         s.product.compute_at(s.out, block)
             .store_in(MemoryType::Stack)
             .vectorize(s.x, lanes)
@@ -141,6 +161,19 @@ void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
         .unroll(s.r);
 }
 
+// A group of keys at a time: a multiply-add of 16-bit pairs, where there are pairs.
+void integer_products(PartialStages &s, const Tile &tile, int lanes) {
+    const RVar which = s.each_group.x, group = s.each_group.y, panel = s.each_group.z;
+    Stage update = s.product.update();
+    if (tile.streams)
+        update.reorder({which, s.x, s.r, group, s.plane, panel});
+    else
+        update.reorder({which, s.x, s.plane, s.r, group, panel}).unroll(s.plane);
+    update.atomic().vectorize(which).vectorize(s.x, lanes).unroll(s.x).unroll(s.r);
+    const int groups = s.format.panel_keys / s.format.value_group;
+    update.unroll(group, tile.streams ? groups : std::min(tile.value_unroll, groups));
+}
+
 // All planes of a panel, then the next panel: the sums wait in L1 while V comes from memory.
 void products_by_panel(PartialStages &s, int lanes) {
     s.product.update()
@@ -153,6 +186,10 @@ void products_by_panel(PartialStages &s, int lanes) {
 }
 
 void products(PartialStages &s, const Tile &tile, int lanes) {
+    if (s.weight_units.defined()) {
+        integer_products(s, tile, lanes);
+        return;
+    }
     if (tile.streams) {
         products_by_panel(s, lanes);
         return;

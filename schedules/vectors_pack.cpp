@@ -50,7 +50,8 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
 }
 
 void values(PackValuesStages &s, const Tile &, int lanes) {
-    s.packed.compute_root().bound(s.di, 0, s.format.plane).bound(s.ki, 0, s.format.panel_keys);
+    s.packed.compute_root().bound(s.di, 0, s.format.plane);
+    s.packed.bound(s.ki, 0, s.format.panel_keys / s.group);
     s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
     if (s.quantised.scales.defined()) return quantised(s.quantised);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);

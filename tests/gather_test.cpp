@@ -154,7 +154,7 @@ private:
         if (packed) {
             const auto count = static_cast<int32_t>(packed->panels);
             View<3> keys = key_panels(v_, *packed);
-            View<4> values = value_panels(v_, *packed, 0, count);
+            View<4> values = value_panels(v_, *packed);
             View<2> key_scales = panel_scales(v_, packed->key_scales, 0, count),
                     value_scales = panel_scales(v_, packed->value_scales, 0, count),
                     first_keys(panels.data(), Dim{slots_, 1}, Dim{n_.items, 0});
@@ -230,8 +230,9 @@ TEST_P(ListedKeys, GatherGivesTheBitsOfPackedKeys) {
         n.keys = keys;
         n.contiguous = n.masked = true;
         Batch batch(variant(), variant().tile_rows, n);
-        // Packed integers meet rounded queries, as do keys of arithmetic in f16.
-        const bool rounds = variant().key_type == LAC_I8 || variant().arithmetic == LAC_F16;
+        // Packed integers meet rounded queries and weights, as do keys of arithmetic in f16.
+        const bool rounds = variant().key_type == LAC_I8 || variant().value_type == LAC_I8 ||
+                            variant().arithmetic == LAC_F16;
         if (!rounds) expect_same(batch.run(false), batch.run_packed(false));
     }
 }

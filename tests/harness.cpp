@@ -210,6 +210,7 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
         power += x * x;
     }
     if (power > 0) tolerance += stored / power;
+    if (p.value_type == LAC_I8) tolerance += kWeightRounding;
     // Of keys that are listed, some meet Q as it is and others Q as integers.
     const bool mixed = p.key_type == LAC_I8 && !integers;
     double rounding = mixed ? query_rounding_error(want.largest_score) : 0;

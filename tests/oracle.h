@@ -32,6 +32,11 @@ double rounding_error(lac_type type, double x);
 // How far rounding Q to integers may move a score, where the reference has not rounded it.
 double query_rounding_error(double largest_score);
 
+// What the NMSE of a result may grow by where weights meet V of 8 bits as integers: each of an
+// item's 320 keys at most is off by half of 2^-14 of the largest weight or less, as noise is; twice
+// that.
+constexpr double kWeightRounding = 2 * 320 * 0x1p-30 / 3;
+
 // What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
 // relatively. Rows of one head.
 double half_rounding_error(double largest_score, const std::vector<float> &q,
