@@ -80,14 +80,25 @@ void dots_by_key(PartialStages &s, int lanes) {
     s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
 }
 
-void softmax(PartialStages &s, const Var &block, int lanes) {
-    s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
+// The maximum is taken of some panels at once. Not the sum: the optimiser would order it by how
+// often a loop is unrolled.
+void softmax(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
+    constexpr int kPanels = 4;
+    for (Func f : {s.lane_max, s.lane_sum})
+        f.compute_at(s.out, block)
+            .bound_extent(s.r, tile.value_rows)
+            .vectorize(s.l, lanes)
+            .unroll(s.l)
+            .unroll(s.r);
+    for (Func f : {s.row_max, s.row_sum})
+        f.compute_at(s.out, block).bound_extent(s.r, tile.value_rows).unroll(s.r);
     s.lane_max.update()
         .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
         .vectorize(s.l, lanes)
         .unroll(s.l)
-        .unroll(s.panel_lanes.x);
-    s.row_max.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
+        .unroll(s.panel_lanes.x)
+        .unroll(s.panel_lanes.y, kPanels);
+    s.row_max.update().atomic().vectorize(s.fold_max).unroll(s.r);
     const auto weights = [&](Func f, const Expr &usual) {
         f.compute_at(s.out, block)
             .store_in(MemoryType::Stack)
@@ -104,13 +115,12 @@ void softmax(PartialStages &s, const Var &block, int lanes) {
             .bound_storage(s.kj, s.format.chunk + 1)
             .vectorize(s.ki, 2 * lanes)
             .unroll(s.ki);
-    s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
         .vectorize(s.l, lanes)
         .unroll(s.l)
         .unroll(s.sum_lanes.x);
-    s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
+    s.row_sum.update().atomic().vectorize(s.fold_sum).unroll(s.r);
 }
 
 }  // namespace
@@ -199,7 +209,7 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
     else
         blocks.dots(s, row_block, tile, lanes);
 
-    softmax(s, row_block, lanes);
+    softmax(s, row_block, tile, lanes);
     attended(s, row_block, tile, lanes);
     blocks.products(s, tile, lanes);
 }
@@ -268,6 +278,8 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
         if (f.defined())
             f.compute_root().store_in(MemoryType::Stack).bound(s.r, 0, tile.rows).vectorize(s.r);
     s.sum.update().reorder(s.r, s.items_sum).vectorize(s.r);
+    // Of all rows at once, wanted or not: row by row it takes a seventh of a row's merge.
+    if (s.log_sum_exp.defined()) s.log_sum_exp.bound(s.r, 0, tile.rows).vectorize(s.r);
     const int padded = padded_features(s.value_dim, s.format);
     s.folded.compute_at(consumer, s.scatter.y)
         .store_in(MemoryType::Stack)
