@@ -5,10 +5,24 @@
 
 namespace lacuna {
 
+template <int kWrite>
+void TileAttention::prefetch_rows(const lac_tensor &t) const {
+    constexpr int64_t kLine = 64;
+    const int64_t bytes = t.features * type_bytes(t.type);
+    const int64_t head_stride = t.head_stride, token_stride = t.token_stride;
+    const TileRowCursor begin = first_row();
+    const uint8_t *const first = address(t, begin);
+    TileRowCursor row = begin;
+    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
+        const uint8_t *at = first + distance(begin, row, head_stride, token_stride);
+        for (const uint8_t *end = at + bytes; at < end; at += kLine) __builtin_prefetch(at, kWrite);
+    }
+}
+
 void TileAttention::begin() {
     locate_rows();
     pack_queries();
-    prefetch_rows(call_.out, true);  // written when the scores are done
+    prefetch_rows<1>(call_.out);  // written when the scores are done
 }
 
 bool TileAttention::step(int32_t items) {
@@ -57,20 +71,10 @@ void TileAttention::merge_slices(float *parts, int32_t items) {
     merge();
 }
 
-void TileAttention::prefetch_rows(const lac_tensor &t, bool to_write) const {
-    constexpr int64_t kLine = 64;
-    const int64_t bytes = t.features * type_bytes(t.type);
-    TileRowCursor row = first_row();
-    for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
-        const uint8_t *at = address(t, row);
-        for (const uint8_t *end = at + bytes; at < end; at += kLine)
-            to_write ? __builtin_prefetch(at, 1) : __builtin_prefetch(at, 0);
-    }
-}
-
 void TileAttention::locate_rows() {
     TileRowCursor row = first_row();
-    for (int32_t r = 0; r < v_.tile_rows; r++) {
+    const int32_t rows = v_.tile_rows;
+    for (int32_t r = 0; r < rows; r++) {
         t_.positions[r] = row.position();
         if (plan_.group_count > 1)
             t_.state_rows[r] =
@@ -92,15 +96,21 @@ void TileAttention::begin_with_sink(int32_t r, float logit) const {
 
 // The lowest address of the tile's rows; offsets of all rows from it, in elements.
 Elements TileAttention::rows_in(const lac_tensor &t, int32_t *extent) {
-    TileRowCursor row = first_row();
-    uint8_t *const first = address(t, row);
+    const TileRowCursor begin = first_row();
+    uint8_t *const first = address(t, begin);
+    const int64_t head_stride = t.head_stride >> type_shift(t.type);
+    const int64_t token_stride = t.token_stride >> type_shift(t.type);
+    int32_t *const offsets = s_.offsets;
     int32_t low = 0, high = 0;
+    TileRowCursor row = begin;
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
-        s_.offsets[r] = elements_in(address(t, row) - first, t.type);
-        low = smaller(low, s_.offsets[r]);
-        high = larger(high, s_.offsets[r]);
+        const auto at = static_cast<int32_t>(distance(begin, row, head_stride, token_stride));
+        offsets[r] = at;
+        low = smaller(low, at);
+        high = larger(high, at);
     }
-    for (int32_t r = 0; r < tile_.rows; r++) s_.offsets[r] -= low;
+    // Rows are in order of tokens: only strides that go back put one below the first.
+    for (int32_t r = 0; low < 0 && r < tile_.rows; r++) offsets[r] -= low;
     *extent = high - low + t.features;
     return Elements{first, t.type}.from(low);
 }
@@ -189,12 +199,14 @@ void TileAttention::merge() {
     }
 }
 
-void prepare_scratch(const lac_plan &plan, const Scratch &scratch) {
+void prepare_scratch(const Call &call, const Scratch &scratch) {
+    const lac_plan &plan = *call.plan;
     const lac_variant &v = *plan.variant;
     // Rows that a short tile does not fill are computed and thrown away: they must hold something.
     for (int32_t t = 0; t < turns(plan); t++) {
         const TileScratch &tile = scratch.tile[t];
         for (int32_t i = 0; i < v.tile_rows * v.head_dim; i++) tile.queries[i] = 0.0f;
+        if (!call.sink_logits) continue;
         for (int32_t i = 0; i < v.tile_rows * v.partial_row; i++) tile.sinks[i] = 0.0f;
     }
     for (int32_t d = 0; d < v.head_dim; d++) scratch.ones[d] = 1.0f;
@@ -252,7 +264,7 @@ void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch
     const int32_t tiles = last.first_tile + last.tiles - block.first_tile;
     for (int32_t t = 0; t < block.tiles;) {
         const int32_t count = tiles_in_turns(plan, block, t), end = t + count - 1;
-        if (end + 1 < tiles) tile(end + 1, 0).prefetch_rows(call.q, false);
+        if (end + 1 < tiles) tile(end + 1, 0).prefetch_rows<0>(call.q);
         if (count == 1) {
             attend_alone(tile(t, 0), plan.variant->fold_items);
         } else {

@@ -10,7 +10,7 @@ struct Head {
 };
 
 // Clears what a thread's scratch must hold before its first block.
-void prepare_scratch(const lac_plan &plan, const Scratch &scratch);
+void prepare_scratch(const Call &call, const Scratch &scratch);
 
 void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block);

@@ -23,17 +23,6 @@ bool any_nonfinite(const Elements &x, int32_t count) {
 }
 }  // namespace
 
-bool TileAttention::careful(const PackedStore &store, const Batch &batch) const {
-    uint32_t any = *t_.nonfinite;
-    for (int32_t i = 0; i < batch.items; i++) {
-        for (int32_t slot = 0; slot < batch.slots; slot++) {
-            const int32_t panel = s_.panels[i * v_.chunk + slot];
-            any |= store.keys_nonfinite[panel] | store.values_nonfinite[panel];
-        }
-    }
-    return any != 0;
-}
-
 void TileAttention::partial(const Batch &batch) {
     const SegmentInfo &info = plan_.segment[batch.segment];
     const PackedStore &store = keys_.store[info.store];
@@ -56,7 +45,7 @@ void TileAttention::partial(const Batch &batch) {
     View<2> edges(s_.edges, Dim{batch.edges, 1}, Dim{batch.items, v_.chunk});
     View<3> out(part(parts_), Dim{v_.partial_row, 1}, Dim{rows, v_.partial_row},
                 Dim{batch.items, v_.tile_rows * v_.partial_row});
-    const bool careful_path = careful(store, batch);
+    const bool careful = *t_.nonfinite != 0 || batch.nonfinite;
     const bool unbiased = !call_.alibi_slopes;
     View<1> slopes(t_.slopes, Dim{rows, 1});
     View<2> positions(t_.positions, Dim{rows, 1}, Dim{batch.items, 0});
@@ -67,14 +56,14 @@ void TileAttention::partial(const Batch &batch) {
         const auto kernel =
             sized(v_.partial_pattern, v_.partial_pattern_few, v_.partial_pattern_row);
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
-               batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
+               batch.slots, batch.edges, call_.softcap, careful, unbiased, &slopes, &positions,
                &first_keys, step, static_cast<int32_t>(info.owner.atoms), layout_.k_tokens, &out);
     } else {
         View<3> words(s_.words, Dim{rows, 1}, Dim{batch.edges, v_.tile_rows},
                       Dim{batch.items, v_.chunk * v_.tile_rows});
         const auto kernel = sized(v_.partial_words, v_.partial_words_few, v_.partial_words_row);
         kernel(&queries, &keys, &key_scales, &values, &value_scales, &slots, &tiles, &edges,
-               batch.slots, batch.edges, call_.softcap, careful_path, unbiased, &slopes, &positions,
+               batch.slots, batch.edges, call_.softcap, careful, unbiased, &slopes, &positions,
                &first_keys, step, &words, &out);
     }
 }

@@ -95,7 +95,7 @@ void work(void *argument, int32_t thread) {
     const Job &job = *static_cast<const Job *>(argument);
     const lac_plan &plan = *job.call.plan;
     const Scratch scratch = job.workspace.scratch(thread);
-    prepare_scratch(plan, scratch);
+    prepare_scratch(job.call, scratch);
     const int64_t units = job.workspace.units();
     int64_t unit = 0;  // tasks come in order, so these only go up
     int32_t block = 0, known_done = 0;

@@ -21,11 +21,32 @@ void count_up(int32_t *to, int32_t count, int32_t first, int32_t step) {
     for (int32_t i = 0; i < count; i++) to[i] = first + i * step;
 }
 
+uint64_t eight_flags(const uint8_t *flags) {
+    uint64_t eight = 0;
+    __builtin_memcpy(&eight, flags, sizeof eight);
+    return eight;
+}
+// Of panels that lie side by side: one by one they would take a quarter of the instructions that
+// an item of 31 needs outside its kernel.
+bool any_nonfinite(const PackedStore &store, int32_t first, int32_t count) {
+    if (!store.keys_nonfinite) return false;  // a walk over a plan alone: nothing is packed
+    const uint8_t *keys = store.keys_nonfinite + first, *values = store.values_nonfinite + first;
+    uint64_t any = 0;
+    const auto read = [&](int32_t at) { any |= eight_flags(keys + at) | eight_flags(values + at); };
+    for (int32_t at = 0; at < count - 8; at += 8) read(at);
+    if (count >= 8)
+        read(count - 8);  // some again
+    else
+        for (int32_t at = 0; at < count; at++) any |= keys[at] | values[at];
+    return any != 0;
+}
+
 }  // namespace
 
 // Where the keys of panels lie that follow each other: their numbers in the store, or a row of K
-// and V for each lane. Lanes past the end of a list repeat its last key, and are masked.
-void ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info,
+// and V for each lane. Lanes past the end of a list repeat its last key, and are masked. Does a
+// panel of the store hold NaN or Inf?
+bool ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info,
                            int32_t panel, int32_t count) const {
     const int32_t keys = plan_.variant->panel_keys;
     if (info.source == Source::kPanels) {
@@ -37,25 +58,28 @@ void ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentI
         // A tile sees a panel of a ring once: at most one turn begins.
         const int32_t ahead = smaller(count, (residue + 1) * store.per_residue - at);
         count_up(scratch.panels + place, ahead, at, 1);
-        count_up(scratch.panels + place + ahead, count - ahead,
-                 residue * store.per_residue + store.fixed, 1);
         count_up(scratch.first_keys + place, count, residue + panel * step, step);
-        return;
+        const bool nonfinite = any_nonfinite(store, at, ahead);
+        if (ahead == count) return nonfinite;
+        const int32_t again = residue * store.per_residue + store.fixed;
+        count_up(scratch.panels + place + ahead, count - ahead, again, 1);
+        return nonfinite || any_nonfinite(store, again, count - ahead);
     }
     const int64_t first = static_cast<int64_t>(panel) * keys;
     int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
     for (int32_t i = 0; i < count * keys; i++)
         tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
+    return false;
 }
 
 void ItemWalk::write_edge(const Scratch &scratch, int32_t place, const Run &run,
                           int32_t panel) const {
-    const lac_variant &v = *plan_.variant;
+    const int32_t rows = plan_.variant->tile_rows;
     if (run.words == kTested) return;
     const uint32_t *from =
         plan_.words + run.words + static_cast<int64_t>(panel - run.first_panel) * run.words_step;
-    uint32_t *to = scratch.words + static_cast<int64_t>(place) * v.tile_rows;
-    for (int32_t r = 0; r < v.tile_rows; r++) to[r] = from[r];
+    uint32_t *to = scratch.words + static_cast<int64_t>(place) * rows;
+    for (int32_t r = 0; r < rows; r++) to[r] = from[r];
 }
 
 // Consecutive panels of one segment up to the next multiple of chunk: visits those of each run, and
@@ -88,16 +112,20 @@ ItemWalk::Item ItemWalk::next_item() const {
     return walk_item(run, panel, [](const Run &, int32_t, int32_t, const Item &) {});
 }
 
-void ItemWalk::read_item(const Scratch &scratch, int32_t index) {
+// Does a packed panel of the item hold NaN or Inf?
+bool ItemWalk::read_item(const Scratch &scratch, int32_t index) {
     const int32_t first = index * plan_.variant->chunk;
+    bool nonfinite = false;
     const auto write = [&](const Run &run, int32_t panel, int32_t count, const Item &before) {
-        write_slots(scratch, first + before.slots, plan_.segment[run.segment], panel, count);
+        nonfinite |=
+            write_slots(scratch, first + before.slots, plan_.segment[run.segment], panel, count);
         for (int32_t i = 0; i < count && run.words != kAllKept; i++) {
             scratch.edges[first + before.edges + i] = before.slots + i;
             write_edge(scratch, first + before.edges + i, run, panel + i);
         }
     };
     walk_item(run_, panel_, write);
+    return nonfinite;
 }
 
 // Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
@@ -105,7 +133,7 @@ bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
     const Run &run = plan_.runs[run_];
     const SegmentInfo &info = plan_.segment[run.segment];
     const int32_t most = plan_.variant->pairs_most;
-    *batch = {run.segment, 1, 0, 0, 0};
+    *batch = {run.segment, 1, 0, 0, 0, false};
     for (; rows_done_ < tile_.rows; rows_done_++, row_.advance(), pair_ = 0) {
         const int64_t head = head_of(row_);
         const Indices keys = list_of(listing_atom(plan_, info), in_, head, row_.position());
@@ -139,9 +167,9 @@ bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
         list_ = list_of(listing_atom(plan_, info), in_,
                         int64_t{kv_head_} * plan_.group_heads + tile_.first_head, tile_.position);
     const Item item = next_item();
-    *batch = {plan_.runs[run_].segment, 0, item.slots, item.edges, 0};
+    *batch = {plan_.runs[run_].segment, 0, item.slots, item.edges, 0, false};
     do {
-        read_item(scratch, batch->items++);
+        batch->nonfinite |= read_item(scratch, batch->items++);
     } while (batch->items < most && run_ != end_ && plan_.runs[run_].segment == batch->segment &&
              next_item() == item);
     return true;

@@ -10,6 +10,7 @@ struct Batch {
     int32_t segment;
     int32_t items, slots, edges;  // slots and edges are per item
     int32_t pairs;                // of a segment of pairs: one item, no slots
+    bool nonfinite;               // some packed panel holds NaN or Inf
 };
 
 // Walks the items of a tile in (segment, position) order.
@@ -31,8 +32,8 @@ private:
     template <class Visit>
     Item walk_item(int32_t &run_index, int32_t &panel_of_run, Visit visit) const;
     Item next_item() const;
-    void read_item(const Scratch &scratch, int32_t index);
-    void write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
+    bool read_item(const Scratch &scratch, int32_t index);
+    bool write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
                      int32_t count) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
     bool read_pairs(const Scratch &scratch, Batch *batch);

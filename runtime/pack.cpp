@@ -54,10 +54,10 @@ Piece piece_of(const lac_plan &plan, const Layout &layout, const Part &part, int
 }
 
 void prefetch(const lac_tensor &t, const TokenRows &rows) {
-    const int64_t line = kLine / type_bytes(t.type);
-    for (int64_t key = 0; key < rows.count; key++)
-        for (int64_t d = 0; d < t.features; d += line)
-            __builtin_prefetch(rows.elements.from(key * rows.stride + d).data);
+    const int64_t bytes = t.features * type_bytes(t.type), step = rows.stride * type_bytes(t.type);
+    const uint8_t *row = rows.elements.data;
+    for (int32_t left = rows.count; left > 0; left--, row += step)
+        for (const uint8_t *at = row; at < row + bytes; at += kLine) __builtin_prefetch(at);
 }
 
 }  // namespace

@@ -15,10 +15,15 @@ public:
           heads_(plan.group[tile.group].row_heads),
           group_heads_(plan.group_heads),
           position_(tile.position),
-          head_(tile.first_head) {}
+          head_(tile.first_head),
+          steps_(heads_ <= 1 && global_ == kNoGlobals && globals.count <= 0) {}
     int32_t position() const { return position_; }
     int32_t head() const { return head_; }
     void advance() {
+        if (steps_) {
+            position_ += stride_;
+            return;
+        }
         if (heads_ > 1) {
             if (++head_ < group_heads_) return;
             head_ = 0;
@@ -34,6 +39,7 @@ public:
 private:
     Indices globals_;
     int32_t global_, stride_, heads_, group_heads_, position_, head_;
+    bool steps_;  // the usual case: one head, no globals
 };
 
 }  // namespace lacuna

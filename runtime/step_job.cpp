@@ -35,7 +35,7 @@ void work(void *argument, int32_t thread) {
     const Job &job = *static_cast<const Job *>(argument);
     const lac_plan &plan = *job.call.plan;
     const Scratch scratch = job.workspace.scratch(thread);
-    prepare_scratch(plan, scratch);
+    prepare_scratch(job.call, scratch);
     const auto blocks = [&](int64_t unit) { return plan.layouts[plan.units[unit].layout].blocks; };
     int64_t unit = 0, first_block = 0;  // tasks come in order, so these only go up
     for (;;) {

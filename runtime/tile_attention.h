@@ -37,7 +37,8 @@ public:
     void merge_slices(float *parts, int32_t items);
     // Asks for the tile's rows ahead of their use: rows of a strided tile lie too far apart for the
     // hardware to guess.
-    void prefetch_rows(const lac_tensor &t, bool to_write) const;
+    template <int kWrite>
+    void prefetch_rows(const lac_tensor &t) const;
 
 private:
     TileRowCursor first_row() const { return {plan_, tile_, globals_}; }
@@ -46,6 +47,12 @@ private:
     }
     uint8_t *address(const lac_tensor &t, const TileRowCursor &row) const {
         return row_at(t, head_.sequence, query_head(row), row.position() - layout_.q_start);
+    }
+    // Bytes from one row to another. Strides are parameters: kept in registers over a loop of rows.
+    static int64_t distance(const TileRowCursor &from, const TileRowCursor &to, int64_t head_stride,
+                            int64_t token_stride) {
+        return (to.head() - from.head()) * head_stride +
+               (to.position() - from.position()) * token_stride;
     }
     Dim key_dim() const { return {layout_.k_tokens, keys_.key_stride}; }
     Dim value_dim() const { return {layout_.k_tokens, keys_.value_stride}; }
@@ -58,7 +65,6 @@ private:
 
     // Partial results of a batch: attend_calls.cpp.
     void attend_batch(const Batch &batch);
-    bool careful(const PackedStore &store, const Batch &batch) const;
     void partial(const Batch &batch);
     bool careful_lists(const Batch &batch) const;
     void gather(const Batch &batch);

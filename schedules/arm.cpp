@@ -1,5 +1,6 @@
 // NEON, whose multiply-add takes one factor from any lane of a vector: four features of Q, or four
 // weights, are loaded at once where other targets load each for a whole vector.
+#include <algorithm>
 #include <numeric>
 
 #include "schedules/arm.h"
@@ -171,16 +172,25 @@ constexpr vectors::Blocks kBlocks{dots, products};
 // with an array whose index is no constant would stay in memory: these arrays fit into no block's.
 void keep_apart(PartialStages &s) {
     constexpr int kFloats = 512;
-    for (Func f : {s.lane_max, s.lane_sum}) f.bound_storage(s.l, kFloats / s.format.lanes);
-    for (Func f : {s.row_max, s.row_sum}) f.bound_storage(s.r, kFloats);
+    for (Func f : {s.lane_max, s.lane_sum, s.lane_heaviest})
+        if (f.defined()) f.bound_storage(s.l, kFloats / s.format.lanes);
+    for (Func f : {s.row_max, s.row_sum, s.heaviest})
+        if (f.defined()) f.bound_storage(s.r, kFloats);
+}
+
+// Widening V of 8 bits takes four registers for its tables: with the sums of four planes they do
+// not fit, which costs 7 % of a step's instructions.
+Tile fitting(const PartialStages &s, Tile tile) {
+    if (s.value_bits == 8) tile.value_planes = std::min(tile.value_planes, 2);
+    return tile;
 }
 
 void partial(PartialStages &s, const Tile &tile, int lanes) {
-    vectors::partial(s, tile, lanes, kBlocks);
+    vectors::partial(s, fitting(s, tile), lanes, kBlocks);
     keep_apart(s);
 }
 void gather(GatherStages &s, const Tile &tile, int lanes) {
-    vectors::gather(s, tile, lanes, kBlocks);
+    vectors::gather(s, fitting(s, tile), lanes, kBlocks);
     keep_apart(s);
 }
 

@@ -80,57 +80,61 @@ void dots_by_key(PartialStages &s, int lanes) {
     s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
 }
 
-// As the maximum of the scores is found.
-void heaviest(PartialStages &s, const Var &block, int lanes) {
-    s.lane_heaviest.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
-    s.lane_heaviest.update()
-        .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
-        .vectorize(s.l, lanes)
-        .unroll(s.l)
-        .unroll(s.panel_lanes.x);
-    s.heaviest.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
-    for (Func f : {s.weight_unit, s.units_per_weight})
-        f.compute_at(s.out, block).store_in(MemoryType::Stack);
+// What a row keeps by lanes, and then by itself.
+void by_lane_and_row(PartialStages &s, Func lane, Func row, const Var &block, int rows, int lanes) {
+    lane.compute_at(s.out, block).bound_extent(s.r, rows);
+    lane.vectorize(s.l, lanes).unroll(s.l).unroll(s.r);
+    row.compute_at(s.out, block).bound_extent(s.r, rows).unroll(s.r);
 }
 
-void softmax(PartialStages &s, const Var &block, int lanes) {
-    s.lane_max.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
-    s.lane_max.update()
+// A maximum is taken of some panels at once. Not the sum: the optimiser would order it by how often
+// a loop is unrolled.
+void maximum(PartialStages &s, Func lane, Func row, const Var &block, int rows, int lanes) {
+    constexpr int kPanels = 4;
+    by_lane_and_row(s, lane, row, block, rows, lanes);
+    lane.update()
         .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
         .vectorize(s.l, lanes)
         .unroll(s.l)
-        .unroll(s.panel_lanes.x);
-    s.row_max.compute_at(s.out, block).update().atomic().vectorize(s.fold_max);
-    const auto weights = [&](Func f, const Expr &usual) {
+        .unroll(s.panel_lanes.x)
+        .unroll(s.panel_lanes.y, kPanels);
+    row.update().atomic().vectorize(s.fold_max).unroll(s.r);
+}
+
+void softmax(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
+    maximum(s, s.lane_max, s.row_max, block, tile.value_rows, lanes);
+    const auto weights = [&](Func f, int at_once) {
         f.compute_at(s.out, block)
             .store_in(MemoryType::Stack)
             .bound_storage(s.kj, s.format.chunk + 1)
-            .vectorize(s.ki, lanes)
-            .unroll(s.ki)
-            .specialize(usual);
+            .vectorize(s.ki, at_once)
+            .unroll(s.ki);
     };
-    weights(s.weight, s.finite_scores);
-    if (s.scaled_weight.defined()) weights(s.scaled_weight, s.finite_values);
-    const Func integers = s.weight_digits.defined() ? s.weight_digits : s.weight_units;
-    for (Func narrow : {s.half_weight, integers})
-        if (narrow.defined())
-            narrow.compute_at(s.out, block)
-                .store_in(MemoryType::Stack)
-                .bound_storage(s.kj, s.format.chunk + 1)
-                .vectorize(s.ki, std::min(2 * lanes, s.format.panel_keys))
-                .unroll(s.ki);
+    weights(s.weight, lanes);
+    s.weight.specialize(s.finite_scores);
+    if (s.scaled_weight.defined()) {
+        weights(s.scaled_weight, lanes);
+        s.scaled_weight.specialize(s.finite_values);
+    }
+    const int narrow_lanes = std::min(2 * lanes, s.format.panel_keys);
+    if (s.half_weight.defined()) weights(s.half_weight, narrow_lanes);
+    if (s.weight_units.defined()) {
+        maximum(s, s.lane_heaviest, s.heaviest, block, tile.value_rows, lanes);
+        for (Func f : {s.weight_unit, s.units_per_weight})
+            f.compute_at(s.out, block).store_in(MemoryType::Stack);
+        weights(s.weight_digits.defined() ? s.weight_digits : s.weight_units, narrow_lanes);
+    }
     if (s.weight_digits.defined()) {
         const Var digit = s.weight_digits.args()[1];
         s.weight_digits.bound_extent(digit, 2).unroll(digit);
     }
-    if (s.weight_units.defined()) heaviest(s, block, lanes);
-    s.lane_sum.compute_at(s.out, block).vectorize(s.l, lanes).unroll(s.l);
+    by_lane_and_row(s, s.lane_sum, s.row_sum, block, tile.value_rows, lanes);
     s.lane_sum.update()
         .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
         .vectorize(s.l, lanes)
         .unroll(s.l)
         .unroll(s.sum_lanes.x);
-    s.row_sum.compute_at(s.out, block).update().atomic().vectorize(s.fold_sum);
+    s.row_sum.update().atomic().vectorize(s.fold_sum).unroll(s.r);
 }
 
 }  // namespace
@@ -236,7 +240,7 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
     else
         blocks.dots(s, row_block, tile, lanes);
 
-    softmax(s, row_block, lanes);
+    softmax(s, row_block, tile, lanes);
     attended(s, row_block, tile, lanes);
     blocks.products(s, tile, lanes);
 }
@@ -305,6 +309,8 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
         if (f.defined())
             f.compute_root().store_in(MemoryType::Stack).bound(s.r, 0, tile.rows).vectorize(s.r);
     s.sum.update().reorder(s.r, s.items_sum).vectorize(s.r);
+    // Of all rows at once, wanted or not: row by row it takes a seventh of a row's merge.
+    if (s.log_sum_exp.defined()) s.log_sum_exp.bound(s.r, 0, tile.rows).vectorize(s.r);
     const int padded = padded_features(s.value_dim, s.format);
     s.folded.compute_at(consumer, s.scatter.y)
         .store_in(MemoryType::Stack)

@@ -46,7 +46,7 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
         return quantised(s.quantised);
     }
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
-    s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l);
+    s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l).unroll(s.scan, 4);
 }
 
 void values(PackValuesStages &s, const Tile &, int lanes) {
@@ -55,7 +55,11 @@ void values(PackValuesStages &s, const Tile &, int lanes) {
     s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
     if (s.quantised.scales.defined()) return quantised(s.quantised);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
-    s.magnitude.update().reorder(s.l, s.scan.x, s.scan.y).vectorize(s.l, lanes).unroll(s.l);
+    s.magnitude.update()
+        .reorder(s.l, s.scan.x, s.scan.y)
+        .vectorize(s.l, lanes)
+        .unroll(s.l)
+        .unroll(s.scan.x, 4);
 }
 
 }  // namespace lacuna::vectors
