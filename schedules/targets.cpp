@@ -12,7 +12,7 @@ namespace {
 // Registers decide the register blocks: 16 of them below AVX-512, 32 there. A tile's scores,
 // rows * panel_keys * (chunk + 1) floats, stay within the 16 KiB that Halide puts on the stack.
 constexpr Format kAvx512Format{16, 15, 32, 16, 300};
-constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 4};
+constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 5};
 constexpr Tile kAvx512Single{1, 1, 1, 4, 4, 4, 8};
 constexpr Format kAvx2Format{16, 20, 16, 8, 300};
 constexpr Tile kAvx2Tile{12, 6, 6, 1, 2, 1}, kAvx2Few{4, 4, 4, 4, 2, 1, 1, true};
