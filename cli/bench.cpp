@@ -90,6 +90,7 @@ BenchCase case_of(const Options &o, const lac_pattern &pattern, const ProblemSiz
             !o.no_dense,
             o.rounds,
             o.min_time,
+            o.phase == "decode",
             o.layers};
 }
 
@@ -105,7 +106,6 @@ void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
         throw usage("--phase decode: " + canonical(pattern) +
                     " reads lists, which are benched with --phase prefill --queries 1");
     if (!decode && o.layers != 1) throw usage("--layers: only with --phase decode");
-    if (decode && o.remote) throw usage("--phase decode: not with --target");
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, heads_of(o), "--heads");  // for its check
     std::vector<BenchCase> cases;
@@ -113,7 +113,7 @@ void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
     if (!o.json) std::cout << table_header(canonical(pattern)) << '\n' << std::flush;
     const auto measured = [&](const BenchCase &wanted) {
         if (o.remote) return measure_remotely(o.remote, wanted);
-        return decode ? measure_decode(wanted) : measure(wanted);
+        return wanted.decode ? measure_decode(wanted) : measure(wanted);
     };
     for (const BenchCase &wanted : cases) {
         entries.push_back(measured(wanted));

@@ -18,8 +18,9 @@ struct BenchCase {
     KeepTest test;
     bool dense;  // measure the dense kernel too
     int rounds;
-    double min_seconds;  // of each kernel
-    int layers = 1;      // decode: of the model whose tokens are counted
+    double min_seconds;   // of each kernel
+    bool decode = false;  // a step over caches
+    int layers = 1;       // decode: of the model whose tokens are counted
 };
 
 // Of mean 0 and variance 1, before and after they are stored.
@@ -31,7 +32,7 @@ BenchEntry measure(const BenchCase &wanted);
 // The same of one step, with size.q_tokens queries, over caches of size.k_tokens.
 BenchEntry measure_decode(const BenchCase &wanted);
 
-// The first of these on another machine, whose peak is not known.
+// Either on another machine, whose peaks are not known.
 BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted);
 
 }  // namespace lacuna

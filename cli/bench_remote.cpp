@@ -18,7 +18,7 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     const RemoteResult result = attend_remotely(remote, wanted.test,
                                                 {patterns,
                                                  s,
-                                                 false,
+                                                 wanted.decode,
                                                  wanted.threads,
                                                  {},
                                                  wanted.rounds,
@@ -43,6 +43,9 @@ BenchEntry measure_remotely(const Remote &remote, const BenchCase &wanted) {
     e.crossover = call.crossover;
     e.workspace_bytes = call.workspace_bytes;
     e.plan_microseconds = call.plan_microseconds;
+    if (wanted.decode)
+        e.decode = {s.step_bytes(call.attended_pairs), 0, call.cache_bytes, call.state,
+                    wanted.layers};
     return e;
 }
 

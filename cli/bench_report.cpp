@@ -145,7 +145,7 @@ Json decode_json(const BenchEntry &e) {
     return {{"layers", d.layers},
             {"tokens_per_second", e.tokens_per_second()},
             {"gbps", e.gbps()},
-            {"peak_gbps", d.peak_gbps},
+            {"peak_gbps", d.peak_gbps > 0 ? Json(d.peak_gbps) : Json()},
             {"read_bytes", d.read_bytes},
             {"cache_bytes", d.cache_bytes},
             {"kept_keys", d.state.kept},

@@ -34,7 +34,7 @@ struct BenchOvershoot {
 
 struct BenchDecode {
     size_t read_bytes;  // keys and values of a step
-    double peak_gbps;   // of memory that holds so much
+    double peak_gbps;   // of memory that holds so much; 0: unknown
     size_t cache_bytes;
     lac_cache_state state;
     int layers;  // of a model, for tokens_per_second

@@ -88,12 +88,13 @@ std::string notes(const BenchEntry &e) {
     std::string text;
     if (e.crossover > 0) text += "\n  dense order below " + std::to_string(e.crossover) + " tokens";
     if (e.decode) {
+        const double peak = e.decode->peak_gbps;
         text += format("\n  reads %.2f MB", static_cast<double>(e.decode->read_bytes) / 1e6) +
-                format(" at %.1f", e.gbps()) + format(" of %.1f GB/s", e.decode->peak_gbps) + ", " +
-                std::to_string(e.decode->state.kept) + " keys kept" +
+                " at " + known("%.1f", e.gbps()) + (peak > 0 ? format(" of %.1f", peak) : "") +
+                " GB/s, " + std::to_string(e.decode->state.kept) + " keys kept" +
                 format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6) +
-                "\n  attention of " + std::to_string(e.decode->layers) + " layers" +
-                format(": %.1f tokens/s", e.tokens_per_second());
+                "\n  attention of " + std::to_string(e.decode->layers) + " layers" + ": " +
+                known("%.1f", e.tokens_per_second()) + " tokens/s";
     }
     if (e.counts) text += "\n  a call: " + counts_text(*e.counts);
     if (e.dense_counts) text += "\n  dense: " + counts_text(*e.dense_counts);

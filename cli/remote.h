@@ -10,6 +10,7 @@
 #include "cli/elements.h"
 #include "cli/measure.h"
 #include "cli/problem.h"
+#include "runtime/include/lacuna/cache.h"
 
 namespace lacuna {
 
@@ -39,6 +40,8 @@ struct RemoteCall {
     int32_t crossover;
     size_t workspace_bytes;
     double plan_microseconds;
+    size_t cache_bytes;  // of steps, as the state of each cache
+    lac_cache_state state;
     Samples samples;                   // none where there is no clock
     std::optional<CallCounts> counts;  // of one call, by an emulator
 };

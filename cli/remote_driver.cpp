@@ -106,7 +106,9 @@ std::vector<RemoteCall> calls_in(const std::string &output) {
         double ns = 0, cpu_ns = 0, plan_ns = 0;
         RemoteCall call{};
         if (word == "call" && words >> call.kernel >> call.tier >> call.attended_pairs >>
-                                  call.crossover >> call.workspace_bytes >> plan_ns) {
+                                  call.crossover >> call.workspace_bytes >> plan_ns >>
+                                  call.cache_bytes >> call.state.kept >> call.state.slots >>
+                                  call.state.padded_slots) {
             call.plan_microseconds = plan_ns / 1e3;
             calls.push_back(call);
         } else if (word == "sample" && words >> index >> ns >> cpu_ns && index < calls.size()) {

@@ -75,7 +75,7 @@ std::vector<Tile> tile_space(const SpaceRequest &r) {
     for (const int rows : rows_of(r)) {
         for (const int score_rows : divisors(rows)) {
             for (const int value_rows : divisors(rows))
-                for (const int panels : {1, 2, 4})
+                for (const int panels : {1, 2, 4, 5})  // items hold 15 or 20, or 31
                     add_unrolls(r, {rows, score_rows, value_rows, 1, 1, 1, panels}, space);
         }
     }

@@ -104,6 +104,21 @@ TEST_F(CliRemote, BenchesPatternAndDense) {
     EXPECT_TRUE(bench["peak_gflops"].is_null());
 }
 
+TEST_F(CliRemote, BenchesStepsOverCaches) {
+    put_script("emulate", "exec \"$@\"\n");
+    const std::string of_both =
+        " --phase decode --pattern window:16+sink:2 --tokens 64 --queries 2 --heads 2 --kv-heads 1 "
+        "--head-dim 16 --kv-dtype int8 --batch 2 --layers 3 --rounds 3 --min-time 0.01 --json";
+    const json there = parsed("bench --target host --runner ./emulate" + of_both)["benchmarks"][0];
+    const json here = parsed("bench" + of_both)["benchmarks"][0];
+    for (const char *same : {"name", "phase", "attended_pairs", "read_bytes", "cache_bytes",
+                             "kept_keys", "slots", "padded_slots", "workspace_bytes", "layers"})
+        EXPECT_EQ(there[same], here[same]) << same;
+    EXPECT_GT(there["gbps"], 0);
+    EXPECT_GT(there["tokens_per_second"], 0);
+    EXPECT_TRUE(there["peak_gbps"].is_null());
+}
+
 TEST_F(CliRemote, RunsOnWindowsUnderWine) {
     if (std::system(
             "command -v x86_64-w64-mingw32-gcc >/dev/null && test -x /usr/lib/wine/wine64") != 0)
@@ -142,6 +157,13 @@ TEST_F(CliRemote, RunsFixed8OnHexagonAndArm) {
     EXPECT_EQ(bench["dtype"], "fixed8");
     EXPECT_TRUE(bench["min_ms"].is_null());
     EXPECT_GT(bench["dense_packets"], bench["packets"]);
+    const json step = parsed(
+        "bench --pattern window:16 --phase decode --tokens 256 --heads 2 --kv-heads 2 "
+        "--head-dim 16 --batch 2 --json" +
+        hexagon)["benchmarks"][0];
+    EXPECT_EQ(step["kept_keys"], 16);
+    EXPECT_GT(step["dense_packets"], step["packets"]);
+    EXPECT_TRUE(step["tokens_per_second"].is_null());
     const Ended threads = call(run + hexagon + "-o two.npy --threads 2");
     EXPECT_EQ(threads.code, 2);
     EXPECT_NE(threads.err.find("--threads 2: expected 1 with --target hexagon"), std::string::npos)

@@ -43,6 +43,8 @@ typedef struct {
     lac_kernel kernel;
     const lac_plan *plan;
     lac_step step; /* over caches; none: one call over all */
+    size_t cache_bytes;
+    lac_cache_state state; /* of each cache */
     void *workspace;
     size_t workspace_bytes;
 } call;
@@ -130,9 +132,11 @@ static problem read_problem(const char *path) {
 }
 
 /* `count` tokens of one sequence. */
-static lac_tensor tokens_of(lac_tensor t, int32_t sequence, int32_t first, int32_t count) {
-    if (t.scales) t.scales += ((int64_t)sequence * t.heads) * t.tokens + first;
-    t.scale_head_stride = t.tokens;
+static lac_tensor tokens_of(const problem *p, lac_tensor t, int32_t sequence, int32_t first,
+                            int32_t count) {
+    const int32_t of_head = p->head->type == LAC_I8 ? 1 : t.tokens;
+    if (t.scales) t.scales += (int64_t)sequence * t.heads * of_head + (of_head > 1 ? first : 0);
+    t.scale_head_stride = of_head;
     t.data = (char *)t.data + sequence * t.batch_stride + first * t.token_stride;
     t.batch = 1;
     t.tokens = count;
@@ -140,7 +144,7 @@ static lac_tensor tokens_of(lac_tensor t, int32_t sequence, int32_t first, int32
 }
 
 /* Caches of all sequences, filled as decoding does. */
-static lac_step caches_of(const problem *p, const lac_kernel *kernel, const lac_pattern *pattern) {
+static void fill_caches(const problem *p, const lac_pattern *pattern, call *c) {
     const struct lac_driver_problem *h = p->head;
     const lac_cache_options options = {.size = sizeof options,
                                        .heads = h->heads,
@@ -149,19 +153,23 @@ static lac_step caches_of(const problem *p, const lac_kernel *kernel, const lac_
                                        .max_append = h->q_tokens};
     const lac_cache **caches = memory_of((size_t)h->batch * sizeof *caches);
     size_t bytes;
-    check("cache", lac_cache_bytes(kernel, pattern, &options, &bytes));
+    check("cache", lac_cache_bytes(&c->kernel, pattern, &options, &bytes));
     for (int32_t b = 0; b < h->batch; b++) {
         lac_cache *cache;
-        check("cache", lac_cache_init(kernel, pattern, &options, memory_of(bytes), bytes, &cache));
+        check("cache",
+              lac_cache_init(&c->kernel, pattern, &options, memory_of(bytes), bytes, &cache));
         for (int32_t at = 0, count; at < h->k_tokens; at += count) {
             count = h->k_tokens - at < h->q_tokens ? h->k_tokens - at : h->q_tokens;
-            const lac_tensor k = tokens_of(p->k, b, at, count), v = tokens_of(p->v, b, at, count);
+            const lac_tensor k = tokens_of(p, p->k, b, at, count),
+                             v = tokens_of(p, p->v, b, at, count);
             check("append", lac_cache_append(cache, &k, &v));
         }
+        check("state", lac_cache_read_state(cache, &c->state));
         caches[b] = cache;
     }
-    const lac_step step = {.size = sizeof step, .count = h->batch, .caches = caches};
-    return step;
+    c->cache_bytes = bytes * (size_t)h->batch;
+    c->step.count = h->batch;
+    c->step.caches = caches;
 }
 
 /* Plans a pattern three times. Returns the least nanoseconds. */
@@ -200,9 +208,9 @@ static call planned(const problem *p, const lac_bundle *bundle, const char *text
                                  .key_type = (lac_type)h->key_type,
                                  .value_type = (lac_type)h->value_type,
                                  .arithmetic = (lac_type)h->arithmetic};
-    call c = {.workspace = NULL};
+    call c = {.step = {.size = sizeof c.step}, .state = {.size = sizeof c.state}};
     check("kernel", lac_kernel_find(bundle, &request, &c.kernel));
-    if (h->steps) c.step = caches_of(p, &c.kernel, &pattern);
+    if (h->steps) fill_caches(p, &pattern, &c);
     const int64_t nanoseconds = plan_of(p, &pattern, &c);
     c.step.plan = c.plan;
     c.workspace_bytes = h->steps ? lac_step_plan_bytes(c.plan, p->args.threads)
@@ -216,6 +224,10 @@ static call planned(const problem *p, const lac_bundle *bundle, const char *text
     say_number(lac_plan_crossover(c.plan));
     say_number((int64_t)c.workspace_bytes);
     say_number(nanoseconds);
+    say_number((int64_t)c.cache_bytes);
+    say_number(c.state.kept);
+    say_number(c.state.slots);
+    say_number(c.state.padded_slots);
     driver_say("\n");
     return c;
 }
