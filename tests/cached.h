@@ -102,4 +102,7 @@ lac_status step(const std::vector<const Cached *> &caches, const Problem &p, Ten
                 const std::vector<int32_t> &queries, const Threads &threads,
                 const lac_plan *plan = nullptr);
 
+// Appended in two pieces, attended at once with a plan of its own.
+ResultBits in_one_step(const lac_kernel &kernel, const Problem &p, Tensors &t);
+
 }  // namespace lacuna
