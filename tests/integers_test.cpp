@@ -173,6 +173,8 @@ TEST_P(Integers, GiveTheSameBitsOnTiersOfOneFormat) {
         const lac_variant &v = *other.variant;
         if (v.panel_keys != mine.panel_keys || v.chunk != mine.chunk || v.plane != mine.plane)
             continue;
+        const bool alike = (v.value_group > 1) == (mine.value_group > 1);
+        if (v.value_type == LAC_I8 && !alike) continue;  // one of them meets V in f32
         for (const char *pattern : {"dense", "window:20+sink:3"}) {
             Problem p = problem(pattern, 130);
             p.q_tokens = 77;
