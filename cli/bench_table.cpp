@@ -93,8 +93,8 @@ std::string notes(const BenchEntry &e) {
                 " at " + known("%.1f", e.gbps()) + (peak > 0 ? format(" of %.1f", peak) : "") +
                 " GB/s, " + std::to_string(e.decode->state.kept) + " keys kept" +
                 format(", cache %.2f MB", static_cast<double>(e.decode->cache_bytes) / 1e6) +
-                "\n  attention of " + std::to_string(e.decode->layers) + " layers" + ": " +
-                known("%.1f", e.tokens_per_second()) + " tokens/s";
+                "\n  attention of " + std::to_string(e.decode->layers) +
+                " layers: " + known("%.1f", e.tokens_per_second()) + " tokens/s";
     }
     if (e.counts) text += "\n  a call: " + counts_text(*e.counts);
     if (e.dense_counts) text += "\n  dense: " + counts_text(*e.dense_counts);

@@ -65,6 +65,7 @@ HeadAgreement compare(const OracleOutput &reference, lac_type type, const float 
 void allow_for_types(const Tensors &tensors, int64_t kv, const std::vector<float> &q, double scale,
                      bool mixed, double largest_score, HeadAgreement &a) {
     const ProblemSize &s = tensors.size;
+    if (s.dtypes.v == LAC_I8) a.tolerance += kWeightRounding;
     if (s.dtypes.halves()) {
         const float *const keys = &tensors.k.data[kv * s.k_tokens * s.head_dim];
         const double rounding = half_rounding_error(
@@ -120,7 +121,6 @@ Agreement check_against_oracle(const Tensors &tensors, const lac_pattern &patter
         HeadAgreement a =
             compare(reference, fixed8 ? LAC_F32 : s.dtypes.q, &out[unit * s.q_tokens * s.value_dim],
                     &log_sum_exp[unit * s.q_tokens]);
-        if (s.dtypes.v == LAC_I8) a.tolerance += kWeightRounding;
         allow_for_types(tensors, kv, q, scale, mixed, reference.largest_score, a);
         const double max_abs_error = std::max(worst.max_abs_error, a.max_abs_error);
         if (a.excess() > worst_excess) {

@@ -143,8 +143,8 @@ private:
     void copy_grouped_values(uint8_t *to, int32_t first, const uint8_t *from, int32_t count) const {
         const int32_t group = value_group(variant_), plane = variant_.plane;
         for (int32_t k = 0; k < count; k++) {
-            uint8_t *const row = to + value_at(first + k, group, plane);
-            const uint8_t *const staged = from + value_at(k, group, plane);
+            uint8_t *const row = to + grouped_value_at(first + k, group, plane);
+            const uint8_t *const staged = from + grouped_value_at(k, group, plane);
             for (ptrdiff_t x = 0; x < plane; x++) row[x * group] = staged[x * group];
         }
     }
@@ -165,9 +165,10 @@ private:
         const int64_t size = int64_t{variant_.panel_keys} * plane;
         const Elements panel = store.values.from(lanes.place * size);
         for (int32_t k = 0; k < lanes.count; k++)
-            pack_fixed8_value(rows.elements.from(int64_t{k} * rows.stride).data, variant_.value_dim,
-                              plane, static_cast<ptrdiff_t>(store.panels * size),
-                              panel.from(fixed8_value_at(lanes.first + k, plane)).data);
+            pack_fixed8_value(
+                rows.elements.from(int64_t{k} * rows.stride).data, variant_.value_dim, plane,
+                static_cast<ptrdiff_t>(store.panels * size),
+                panel.from(grouped_value_at(lanes.first + k, kFixed8Group, plane)).data);
     }
 
     // As they are, or rounded on the way through the staging panel.

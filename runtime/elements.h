@@ -16,6 +16,11 @@ inline int32_t elements_in(int64_t bytes, lac_type type) {
     return static_cast<int32_t>(bytes >> type_shift(type));
 }
 
+// Where a key's first feature lies in a plane of V that holds `group` keys side by side.
+inline ptrdiff_t grouped_value_at(int32_t key, int32_t group, int32_t plane) {
+    return ptrdiff_t{key / group} * group * plane + key % group;
+}
+
 struct Elements {
     uint8_t *data;
     lac_type type;

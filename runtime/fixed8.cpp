@@ -102,8 +102,8 @@ int pack_fixed8_values(HalideBuffer *source, HalideBuffer *, int32_t keys, Halid
             for (int32_t i = 0; i < kFixed8Group; i++)
                 rows[i] = row_of(*source, p * panel_keys + k + i, keys);
             for (int32_t at = 0, n = 0; n < planes; n++, at += plane) {
-                uint8_t *const to =
-                    panel + int64_t{n} * packed->dim[3].stride + fixed8_value_at(k, plane);
+                uint8_t *const to = panel + int64_t{n} * packed->dim[3].stride +
+                                    grouped_value_at(k, kFixed8Group, plane);
                 const int32_t used = features - at < plane ? features - at : plane;
                 pack_four(rows, at, used, to);
                 for (int32_t i = kFixed8Group * used; i < kFixed8Group * plane; i++) to[i] = kFlip;

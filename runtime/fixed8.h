@@ -29,13 +29,10 @@ int pack_fixed8_values(HalideBuffer *source, HalideBuffer *source_scales, int32_
                        HalideBuffer *packed, HalideBuffer *nonfinite, HalideBuffer *scales);
 
 // One row into its lane: K from fixed8_key_at(key) of a panel on, a group every `stride` bytes; V
-// from fixed8_value_at(key) of the first plane on.
+// from grouped_value_at(key) of the first plane on.
 void pack_fixed8_key(const uint8_t *row, int32_t features, uint8_t *to, int32_t stride);
 void pack_fixed8_value(const uint8_t *row, int32_t features, int32_t plane, ptrdiff_t plane_stride,
                        uint8_t *to);
 inline ptrdiff_t fixed8_key_at(int32_t key) { return ptrdiff_t{kFixed8Group} * key; }
-inline ptrdiff_t fixed8_value_at(int32_t key, int32_t plane) {
-    return ptrdiff_t{key / kFixed8Group} * kFixed8Group * plane + key % kFixed8Group;
-}
 
 }  // namespace lacuna

@@ -28,12 +28,9 @@ inline int32_t key_elements(const lac_variant &v) {
     const int32_t group = is_fixed8(v.type) ? kFixed8Group : key_group(v);
     return (v.head_dim + group - 1) / group * group;
 }
-// Keys of V side by side in a plane, and where the first feature of one lies.
+// Keys of V side by side in a plane: integers come in groups.
 inline int32_t value_group(const lac_variant &v) {
     return v.value_type == LAC_I8 ? v.value_group : 1;
-}
-inline ptrdiff_t value_at(int32_t key, int32_t group, int32_t plane) {
-    return ptrdiff_t{key / group} * group * plane + key % group;
 }
 PackedStore carve_store(Carver &c, const lac_variant &v, int64_t panels);
 Elements take_elements(Carver &c, lac_type type, int64_t count);

@@ -140,7 +140,7 @@ void softmax(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
 }  // namespace
 
 void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
-    if (tile.streams && !s.digit_product.defined()) {
+    if (tile.streams && !s.digit_product.defined()) {  // digits have sums of their own
         s.product.compute_at(s.out, block)
             .store_in(MemoryType::Stack)
             .vectorize(s.x, lanes)

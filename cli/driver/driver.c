@@ -134,9 +134,9 @@ static problem read_problem(const char *path) {
 /* `count` tokens of one sequence. */
 static lac_tensor tokens_of(const problem *p, lac_tensor t, int32_t sequence, int32_t first,
                             int32_t count) {
-    const int32_t of_head = p->head->type == LAC_I8 ? 1 : t.tokens;
-    if (t.scales) t.scales += (int64_t)sequence * t.heads * of_head + (of_head > 1 ? first : 0);
-    t.scale_head_stride = of_head;
+    const int a_head = p->head->type == LAC_I8; /* has one scale */
+    t.scale_head_stride = a_head ? 1 : t.tokens;
+    if (t.scales) t.scales += sequence * t.heads * t.scale_head_stride + (a_head ? 0 : first);
     t.data = (char *)t.data + sequence * t.batch_stride + first * t.token_stride;
     t.batch = 1;
     t.tokens = count;
