@@ -19,24 +19,31 @@ MergeStages recurrence(const MergeInputs &in, int value_dim, const Format &f) {
     s.sum = Func("sum");
     s.folded = Func("folded");
     const int padded = padded_features(value_dim, f);
-    Expr row = unsafe_promise_clamped(in.state_row(s.r), 0, in.earlier_rows - 1);
-    auto earlier = [&](const Expr &column, float otherwise) {
-        return select(in.has_earlier, in.earlier(column, row), otherwise);
+    // Nothing was written to rows past the last: numbers left there from elsewhere may be denormal,
+    // which took a seventh of a call whose rows have lists of 256 keys each.
+    const Expr written = s.r < in.rows;
+    const auto part = [&](int column, const Expr &j, float otherwise) {
+        return select(written, in.parts(column, s.r, j), otherwise);
+    };
+    const Expr row = unsafe_promise_clamped(in.state_row(s.r), 0, in.earlier_rows - 1);
+    const auto earlier = [&](int column, float otherwise) {
+        return select(in.has_earlier, select(written, in.earlier(column, row), otherwise),
+                      otherwise);
     };
     s.items_max = RDom(0, in.items, "items_max");
     s.running_max(s.j, s.r) = earlier(padded, kFloor);
     s.running_max(s.items_max + 1, s.r) =
-        max(s.running_max(s.items_max, s.r), in.parts(padded, s.r, s.items_max));
+        max(s.running_max(s.items_max, s.r), part(padded, s.items_max, kFloor));
     Expr max_now = s.running_max(s.j + 1, s.r);
     s.carry(s.j, s.r) = exp2_nonpositive(s.running_max(s.j, s.r) - max_now);
-    s.weight(s.j, s.r) = exp2_nonpositive(in.parts(padded, s.r, s.j) - max_now);
+    s.weight(s.j, s.r) = exp2_nonpositive(part(padded, s.j, kFloor) - max_now);
 
     s.items_sum = RDom(0, in.items, "items_sum");
     s.sum(s.r) = earlier(padded + 1, 0.0f);
     s.sum(s.r) = s.sum(s.r) * s.carry(s.items_sum, s.r) +
-                 in.parts(padded + 1, s.r, s.items_sum) * s.weight(s.items_sum, s.r);
+                 part(padded + 1, s.items_sum, 0.0f) * s.weight(s.items_sum, s.r);
     s.items = RDom(0, in.items, "items");
-    s.folded(s.d, s.r) = earlier(s.d, 0.0f);
+    s.folded(s.d, s.r) = select(in.has_earlier, in.earlier(s.d, row), 0.0f);
     s.folded(s.d, s.r) = s.folded(s.d, s.r) * s.carry(s.items, s.r) +
                          in.parts(s.d, s.r, s.items) * s.weight(s.items, s.r);
     return s;

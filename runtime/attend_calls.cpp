@@ -69,7 +69,7 @@ void TileAttention::partial(const Batch &batch) {
 }
 
 // Does an edge panel hold a value that would spoil rows that do not keep it? Read only where a
-// panel is tested.
+// panel is tested and a row keeps it not; lanes past a list's end repeat its last.
 bool TileAttention::careful_lists(const Batch &batch) const {
     const auto nonfinite = [&](int64_t token) {
         if (v_.value_type == LAC_I8)
@@ -79,11 +79,16 @@ bool TileAttention::careful_lists(const Batch &batch) const {
     };
     for (int32_t i = 0; i < batch.items; i++) {
         for (int32_t e = 0; e < batch.edges; e++) {
-            const int32_t slot = s_.edges[i * v_.chunk + e];
+            const int64_t edge = static_cast<int64_t>(i) * v_.chunk + e;
+            uint32_t kept = ~uint32_t{0};  // by every row
+            for (int32_t r = 0; r < tile_.rows; r++) kept &= s_.words[edge * v_.tile_rows + r];
+            const int32_t slot = s_.edges[edge];
             const int32_t *keys =
-                s_.tokens + static_cast<int64_t>(i * v_.chunk + slot) * v_.panel_keys;
-            for (int32_t k = 0; k < v_.panel_keys; k++)
-                if (nonfinite(keys[k])) return true;
+                s_.tokens + (static_cast<int64_t>(i) * v_.chunk + slot) * v_.panel_keys;
+            for (int32_t k = 0; k < v_.panel_keys; k++) {
+                const bool again = k > 0 && keys[k] == keys[k - 1];
+                if ((kept >> k & 1) == 0 && !again && nonfinite(keys[k])) return true;
+            }
         }
     }
     return false;

@@ -67,8 +67,9 @@ bool ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentI
     }
     const int64_t first = static_cast<int64_t>(panel) * keys;
     int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
-    for (int32_t i = 0; i < count * keys; i++)
-        tokens[i] = list_.first[smaller(first + i, list_.count - 1)];
+    const auto listed = static_cast<int32_t>(smaller<int64_t>(count * keys, list_.count - first));
+    __builtin_memcpy(tokens, list_.first + first, sizeof *tokens * static_cast<size_t>(listed));
+    for (int32_t i = listed; i < count * keys; i++) tokens[i] = tokens[listed - 1];
     return false;
 }
 
