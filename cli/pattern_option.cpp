@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "cli/errors.h"
+#include "patterns/pattern.h"
 
 namespace lacuna {
 
@@ -51,6 +52,12 @@ lac_pattern parse_pattern_option(const std::string &text, const std::string &opt
     if (!error.expected)
         throw usage(option + " " + printable(text) + ": " + lac_status_message(status));
     throw usage(explain(text, option, error));
+}
+
+void refuse_single_keys_of_fixed8(const lac_pattern &pattern) {
+    if (lists_single_keys(pattern))
+        throw usage("--dtype fixed8: " + canonical(pattern) +
+                    " lists single keys, expected mask:blocks or a pattern without lists");
 }
 
 std::string canonical(const lac_pattern &pattern) { return written_by(lac_pattern_text, pattern); }

@@ -21,17 +21,30 @@ struct Remote {
 };
 void add_remote_options(CLI::App &command, Remote &remote);
 
+// Q, K and V go through one call; or through caches, of which the last queries' step is measured,
+// or all steps, so many tokens at a time.
+struct Through {
+    enum Path { kCall, kLastStep, kSteps };
+    Path path = kCall;
+    int32_t chunk = 0;
+
+    static Through of_phase(bool decode, const ProblemSize &size) {
+        return decode ? Through{kLastStep, size.q_tokens} : Through{};
+    }
+};
+
 struct RemoteProblem {
     std::vector<lac_pattern> patterns;  // that take turns, all but the first for their times alone
     ProblemSize size;
-    bool steps;  // over caches, which are filled beforehand
+    Through through;
     int threads;
     lac_args settings;
     int rounds;            // 0: one call of the first pattern, which is counted if `counted`
     double min_seconds;    // of each pattern
     Stored q, k, v;        // as stored_rows() has them, in C order
     bool counted = false;  // where the runner can; with rounds always
-    bool rival = false;    // the last pattern is the other bundle's (RemoteDriver)
+    const lac_lists *lists = nullptr;  // checked, of the first pattern
+    bool rival = false;                // the last pattern is the other bundle's (RemoteDriver)
 };
 
 struct RemoteCall {
@@ -42,6 +55,7 @@ struct RemoteCall {
     double plan_microseconds;
     size_t cache_bytes;  // of steps, as the state of each cache
     lac_cache_state state;
+    double check_microseconds;         // of lists; NaN without a clock
     Samples samples;                   // none where there is no clock
     std::optional<CallCounts> counts;  // of one call, by an emulator
 };

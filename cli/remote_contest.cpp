@@ -38,7 +38,7 @@ void RemoteContest::check(const fs::path &folder) const {
     for (const ProblemSize &size : checked_sizes(job_)) {
         const CheckedCall call = checked_call(size);
         const RemoteResult result = there_.attend(
-            {{job_.pattern}, size, false, job_.threads, {}, 0, 0, call.q, call.k, call.v}, folder);
+            {{job_.pattern}, size, {}, job_.threads, {}, 0, 0, call.q, call.k, call.v}, folder);
         if (const std::string wrong = disagreement(job_, call, result.out, result.log_sum_exp);
             !wrong.empty())
             throw Failure(kFinding, wrong);
@@ -53,7 +53,7 @@ RemoteProblem RemoteContest::problem(bool rival, const Patience &patience) const
            v = normal_numbers(s.kv_rows(), s.value_dim, s.dtypes.v, generator);
     return {std::vector<lac_pattern>(rival ? 2 : 1, job_.pattern),
             s,
-            job_.decode,
+            Through::of_phase(job_.decode, s),
             job_.threads,
             {},
             patience.rounds,
@@ -62,6 +62,7 @@ RemoteProblem RemoteContest::problem(bool rival, const Patience &patience) const
             std::move(k),
             std::move(v),
             goal_.counted(),
+            nullptr,
             rival};
 }
 

@@ -64,12 +64,19 @@ lac_driver_problem head_of(const RemoteProblem &p) {
     head.q_tokens = s.q_tokens, head.k_tokens = s.k_tokens;
     head.head_dim = s.head_dim, head.value_dim = s.value_dim;
     head.q_start = s.q_start;
-    head.steps = p.steps;
+    head.steps = p.through.path, head.chunk = p.through.chunk;
     head.threads = p.threads;
     head.rival = p.rival;
     head.rounds = p.rounds;
     if (p.rounds > 0)
         head.round_microseconds = static_cast<int32_t>(1e6 * p.min_seconds / p.rounds);
+    if (const lac_lists *l = p.lists) {
+        head.lists = 1;
+        head.global_count = l->global_count, head.global_starts = l->global_starts != nullptr;
+        head.list_batch = l->batch, head.list_heads = l->heads, head.list_rows = l->rows;
+        head.list_starts = l->starts != nullptr, head.queries = l->queries != nullptr;
+        head.index_count = l->index_count;
+    }
     head.scale = p.settings.scale, head.softcap = p.settings.softcap;
     for (const lac_pattern &pattern : p.patterns) {
         const std::string text = canonical(pattern);
@@ -85,9 +92,20 @@ lac_driver_problem head_of(const RemoteProblem &p) {
 void write_problem(const RemoteProblem &p, const fs::path &path) {
     const lac_driver_problem head = head_of(p);
     std::string bytes(reinterpret_cast<const char *>(&head), sizeof head);
-    for (const Stored *tensor : {&p.q, &p.k, &p.v}) {
+    const auto append = [&](const auto *first, int64_t count) {
         bytes.resize(up_to_alignment(bytes.size()));
-        bytes.append(tensor->begin(), tensor->end());
+        if (count > 0)
+            bytes.append(reinterpret_cast<const char *>(first),
+                         static_cast<size_t>(count) * sizeof *first);
+    };
+    for (const Stored *tensor : {&p.q, &p.k, &p.v})
+        append(tensor->data(), static_cast<int64_t>(tensor->size()));
+    if (const lac_lists *l = p.lists) {
+        append(l->globals, l->global_count);
+        if (l->global_starts) append(l->global_starts, int64_t{p.size.batch} + 1);
+        if (l->starts) append(l->starts, int64_t{l->batch} * l->heads * l->rows + 1);
+        append(l->indices, l->index_count);
+        if (l->queries) append(l->queries, l->index_count);
     }
     bytes.resize(up_to_alignment(bytes.size()));
     write_file(path, bytes);
@@ -103,13 +121,14 @@ std::vector<RemoteCall> calls_in(const std::string &output) {
         std::string word;
         words >> word;
         size_t index = 0;
-        double ns = 0, cpu_ns = 0, plan_ns = 0;
+        double ns = 0, cpu_ns = 0, plan_ns = 0, check_ns = 0;
         RemoteCall call{};
         if (word == "call" && words >> call.kernel >> call.tier >> call.attended_pairs >>
                                   call.crossover >> call.workspace_bytes >> plan_ns >>
                                   call.cache_bytes >> call.state.kept >> call.state.slots >>
-                                  call.state.padded_slots) {
+                                  call.state.padded_slots >> check_ns) {
             call.plan_microseconds = plan_ns / 1e3;
+            call.check_microseconds = check_ns / 1e3;
             calls.push_back(call);
         } else if (word == "sample" && words >> index >> ns >> cpu_ns && index < calls.size()) {
             if (index != last) calls[last].samples.end_round();
@@ -152,10 +171,6 @@ bool RemoteDriver::has_cycles() const {
 }
 
 void RemoteDriver::check(const RemoteProblem &p) const {
-    for (const lac_pattern &pattern : p.patterns)
-        if (reads_lists(pattern))
-            throw usage("--target: " + canonical(pattern) +
-                        " reads lists, which the driver does not take");
     if (bare(platform_) && p.threads > 1)
         throw usage("--threads " + std::to_string(p.threads) + ": expected 1 with --target " +
                     triple_ + ", which has no threads");
@@ -197,7 +212,8 @@ RemoteResult RemoteDriver::attend(const RemoteProblem &problem, const fs::path &
     if (result.calls.size() != problem.patterns.size() || !timed)
         throw bad_input("--runner: the driver printed no times: " + output);
     if (bare(platform_))
-        for (RemoteCall &call : result.calls) call.plan_microseconds = std::nan("");
+        for (RemoteCall &call : result.calls)
+            call.plan_microseconds = call.check_microseconds = std::nan("");
     if (plugin || bare(platform_)) take_counts(output, result.calls);
     read_result(folder / "out", problem.size, result);
     return result;

@@ -99,15 +99,12 @@ Stored unwritten_elements(const std::vector<float> &numbers, lac_type type) {
 void refuse_beyond_fixed8(const Options &options, const lac_pattern &pattern) {
     if (options.softcap != 0)
         throw usage("--softcap " + shortest(options.softcap) + ": not with --dtype fixed8");
-    if (lists_single_keys(pattern))
-        throw usage("--dtype fixed8: " + canonical(pattern) +
-                    " lists single keys, expected mask:blocks or a pattern without lists");
+    refuse_single_keys_of_fixed8(pattern);
 }
 
 // A cache starts empty, and sees every token.
 void refuse_cache(const Options &options, const lac_pattern &pattern, const ProblemSize &size) {
     if (options.via != "cache") throw usage("--via " + options.via + ": expected cache");
-    if (options.remote) throw usage("--via cache: not with --target");
     if (reads_lists(pattern))
         throw usage("--via cache: " + canonical(pattern) + " reads lists, one set for each step");
     if (size.q_tokens != size.k_tokens)
@@ -116,21 +113,30 @@ void refuse_cache(const Options &options, const lac_pattern &pattern, const Prob
                     std::to_string(size.k_tokens));
 }
 
+// Of --via cache.
+std::optional<int32_t> chunk_of(const Options &options, const ProblemSize &size) {
+    if (options.via.empty()) return std::nullopt;
+    return std::min(options.chunk, size.k_tokens);
+}
+
 Outcome attend_there(const Options &options, const lac_pattern &pattern, const Tensors &tensors,
-                     const lac_args &settings) {
+                     const lac_lists *lists, const lac_args &settings) {
     const ProblemSize &size = tensors.size;
+    const std::optional<int32_t> chunk = chunk_of(options, size);
     RemoteResult result = attend_remotely(
         options.remote, options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords,
         {{pattern},
          size,
-         false,
+         chunk ? Through{Through::kSteps, *chunk} : Through{},
          options.threads,
          settings,
          0,
          0,
          tensors.stored_q(),
          tensors.stored_k(),
-         tensors.stored_v()});
+         tensors.stored_v(),
+         false,
+         lists});
     const RemoteCall &call = result.calls[0];
     return {{tensors.row_shape(size.value_dim), size.out_numbers(result.out, tensors.stored_v())},
             {tensors.row_shape(0), std::move(result.log_sum_exp)},
@@ -159,10 +165,10 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
     if (options.check || !options.log_sum_exp.empty())
         args.log_sum_exp = outcome.log_sum_exp.data.data();
     std::optional<Decoder> decoder;
-    const int32_t chunk = std::min(options.chunk, size.k_tokens);
-    if (!options.via.empty()) {
+    const std::optional<int32_t> chunk = chunk_of(options, size);
+    if (chunk) {
         ProblemSize chunks = size;
-        chunks.q_tokens = chunk;
+        chunks.q_tokens = *chunk;
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
@@ -170,7 +176,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
            out = unwritten_elements(outcome.out.data, types.out());
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
-        replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);
+        replay(*decoder, size, *chunk, {q.data(), k.data(), v.data(), out.data()}, args);
     else
         problem.attend(q.data(), k.data(), v.data(), out.data(), args);
     const std::chrono::duration<double, std::milli> elapsed =
@@ -256,8 +262,9 @@ void run(const Options &options) {
     if (!options.via.empty()) refuse_cache(options, pattern, tensors.size);
     Lists lists;
     read_lists(options, pattern, tensors.size, lists);
-    Outcome outcome = options.remote ? attend_there(options, pattern, tensors, settings)
-                                     : attend(options, pattern, tensors, lists.get(), settings);
+    Outcome outcome = options.remote
+                          ? attend_there(options, pattern, tensors, lists.get(), settings)
+                          : attend(options, pattern, tensors, lists.get(), settings);
     if (options.check) {
         const double scale = options.scale ? settings.scale : 1 / std::sqrt(tensors.size.head_dim);
         outcome.agreement =

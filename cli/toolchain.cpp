@@ -74,7 +74,7 @@ void link_bare_program(const Platform &platform, const fs::path &sources, const 
     std::vector<std::string> link{linker_program(), "-static", "--gc-sections", "-o",
                                   program.string()};
     for (const char *name :
-         {"hexagon_start.S", "driver.c", "hexagon_system.c", "hexagon_libc.cpp"}) {
+         {"hexagon_start.S", "driver.c", "caches.c", "hexagon_system.c", "hexagon_libc.cpp"}) {
         const fs::path source = sources / name;
         const std::string object = source.string() + ".o", ending = source.extension().string();
         std::vector<std::string> command{clang_program(),
@@ -157,6 +157,7 @@ void link_program(const Platform &platform, const std::string &triple, const fs:
                                      "-O2",
                                      "-I" + (bundle / "include").string(),
                                      (sources / "driver.c").string(),
+                                     (sources / "caches.c").string(),
                                      (sources / "hosted.c").string(),
                                      "-o",
                                      program.string(),

@@ -1,6 +1,7 @@
 // lacuna run and bench on other machines: an emulated one, and this one behind commands that act as
 // ssh and adb do.
 #include "tests/cli_fixture.h"
+#include "tests/npy_file.h"
 
 namespace lacuna {
 namespace {
@@ -47,6 +48,53 @@ TEST_F(CliRemote, RunsUnderAnEmulator) {
         EXPECT_EQ(there["agrees"], true) << there;
         EXPECT_GT(there["ms"], 0);
     }
+}
+
+// A whole sequence in steps, the last shorter than the others: bit for bit one call's rows.
+TEST_F(CliRemote, RunsThroughCaches) {
+    put_tensor("q.npy", {4, 15, 16});
+    put_script("emulate", "exec \"$@\"\n");
+    const std::string there =
+        "run" + std::string(kTensors) + " --target host --runner ./emulate --json";
+    for (const char *types : {"", " --kv-dtype int8,f16", " --dtype fixed8"}) {
+        parsed(there + types + " -o call.npy --log-sum-exp call.lse.npy");
+        const json steps = parsed(there + types +
+                                  " --via cache --chunk 3 --threads 2 --check -o steps.npy "
+                                  "--log-sum-exp steps.lse.npy");
+        EXPECT_EQ(steps["agrees"], true) << steps;
+        EXPECT_EQ(read_text("steps.npy"), read_text("call.npy")) << types;
+        EXPECT_EQ(read_text("steps.lse.npy"), read_text("call.lse.npy")) << types;
+    }
+    const Ended bidi = call(
+        "run --pattern bidi/window:5 --q q.npy --k k.npy --v v.npy -o b.npy "
+        "--target host --runner ./emulate --via cache");
+    EXPECT_NE(bidi.code, 0);
+}
+
+// What patterns read at run time goes along: rows and heads of a mask, pairs, positions.
+TEST_F(CliRemote, RunsPatternsThatReadLists) {
+    put("m.npy", mask_file({2, 12, 15}, [](int64_t head, int64_t q, int64_t k) {
+            return k <= q + 3 && (head * 5 + q * 7 + k * k) % 3 == 0;
+        }));
+    put("g.npy", npy_file<int32_t>("<i4", {3}, {0, 5, 13}));
+    put_script("emulate", "exec \"$@\"\n");
+    const std::string run = "run --q q.npy --k k.npy --v v.npy --json ";
+    const std::string there = " -o there.npy --check --target host --runner ./emulate";
+    for (const std::string lists :
+         {"--mask m.npy --pattern topk:15", "--mask m.npy --pattern mask:pairs",
+          "--mask m.npy --globals g.npy --pattern heads(0-2=mask:csr|3=window:2)+global:list"}) {
+        const json here = parsed(run + lists + " -o here.npy");
+        const json result = parsed(run + lists + there);
+        EXPECT_EQ(result["agrees"], true) << lists;
+        EXPECT_EQ(result["total_pairs"], here["total_pairs"]) << lists;
+        EXPECT_EQ(read_text("there.npy"), read_text("here.npy")) << lists;
+    }
+    const json bench = parsed(
+        "bench --pattern topk:4 --list-heads kv --tokens 64 --heads 2 --head-dim 16 --rounds 1 "
+        "--min-time 0 --json --target host --runner ./emulate")["benchmarks"][0];
+    EXPECT_EQ(bench["list_entries"], 2 * (1 + 2 + 3 + 61 * 4));
+    EXPECT_GT(bench["check_us"], 0);
+    EXPECT_GT(bench["dense_min_ms"], 0);
 }
 
 // Q, K and V each of a type, and products of f16: further off than f32's, and less than allowed.
@@ -148,6 +196,10 @@ TEST_F(CliRemote, RunsFixed8OnHexagonAndArm) {
     EXPECT_GT(there["packets"], 1000);
     EXPECT_EQ(read_text("there.npy"), read_text("here.npy"));
     EXPECT_EQ(read_text("there.lse.npy"), read_text("here.lse.npy"));
+    put_tensor("q.npy", {4, 15, 16});
+    parsed(run + " --dtype fixed8 -o here.npy");
+    parsed(run + hexagon + "-o steps.npy --via cache --chunk 4");
+    EXPECT_EQ(read_text("steps.npy"), read_text("here.npy"));
     parsed(run + " --dtype fixed8 --target aarch64-linux-gnu --runner qemu-aarch64 -o arm.npy");
     EXPECT_EQ(read_text("arm.npy"), read_text("here.npy"));
 
@@ -164,6 +216,9 @@ TEST_F(CliRemote, RunsFixed8OnHexagonAndArm) {
     EXPECT_EQ(step["kept_keys"], 16);
     EXPECT_GT(step["dense_packets"], step["packets"]);
     EXPECT_TRUE(step["tokens_per_second"].is_null());
+    const Ended lists = call("bench --pattern topk:4 --tokens 64" + hexagon);
+    EXPECT_EQ(lists.code, 2);
+    EXPECT_NE(lists.err.find("topk:4 lists single keys"), std::string::npos) << lists.err;
     const Ended threads = call(run + hexagon + "-o two.npy --threads 2");
     EXPECT_EQ(threads.code, 2);
     EXPECT_NE(threads.err.find("--threads 2: expected 1 with --target hexagon"), std::string::npos)
@@ -214,7 +269,7 @@ TEST_F(CliRemote, SaysWhatIsMissing) {
         {"--target host --runner ./fails --arithmetic f16", 2,
          "--arithmetic: f16 needs K and V of f16, found f32"},
         {"--target host --runner ./fails", 3, "ended with exit code 9: no such device"},
-        {"--target host --runner ./fails --via cache", 2, "--via cache: not with --target"},
+        {"--target host --runner ./fails --via file", 2, "--via file: expected cache"},
     };
     for (const auto &c : cases) {
         const Ended ended = call(std::string("run") + kTensors + " -o there.npy " + c.options);

@@ -2,16 +2,12 @@
  * problem in IN (problem.h), writes output and log-sum-exp of the last call to OUT and prints a
  * line "call …" for each pattern and "sample …" for each time, in nanoseconds. One call of each
  * pattern is marked for what counts. Needs no C library but what driver.h names. */
-#include "driver.h"
-
-#include <lacuna/cache.h>
+#include "call.h"
 #ifdef LAC_DRIVER_RIVAL
 #include <lac_rival.h>
 #endif
 
-#include "problem.h"
-
-static void fail(const char *what, const char *why) {
+void fail(const char *what, const char *why) {
     driver_say("driver: ");
     driver_say(what);
     driver_say(": ");
@@ -19,10 +15,10 @@ static void fail(const char *what, const char *why) {
     driver_say("\n");
     driver_exit(1);
 }
-static void check(const char *what, lac_status status) {
+void check(const char *what, lac_status status) {
     if (status != LAC_OK) fail(what, lac_status_message(status));
 }
-static void *memory_of(size_t bytes) {
+void *memory_of(size_t bytes) {
     void *memory = driver_memory(bytes);
     if (!memory) fail("memory", "none");
     return memory;
@@ -39,26 +35,6 @@ static void say_number(int64_t number) {
     driver_say(text + at);
 }
 
-typedef struct {
-    lac_kernel kernel;
-    const lac_plan *plan;
-    lac_step step; /* over caches; none: one call over all */
-    size_t cache_bytes;
-    lac_cache_state state; /* of each cache */
-    void *workspace;
-    size_t workspace_bytes;
-} call;
-
-typedef struct {
-    const struct lac_driver_problem *head;
-    const char *at; /* what follows of the input, and how much */
-    size_t left;
-    lac_tensor q, k, v, out;
-    size_t out_bytes, log_sum_exp_bytes;
-    lac_args args;
-    int32_t *starts;
-} problem;
-
 static lac_tensor tensor(const struct lac_driver_problem *h, lac_type type, int32_t heads,
                          int32_t tokens, int32_t features) {
     const int64_t row = features * (int64_t)lac_type_bytes(type);
@@ -74,22 +50,49 @@ static lac_tensor tensor(const struct lac_driver_problem *h, lac_type type, int3
     return t;
 }
 
-/* The next of the input; of LAC_I8 with so many scales. */
+/* The next of the input. */
+static const void *taken(problem *p, size_t bytes) {
+    const void *const at = p->at;
+    bytes = (bytes + LAC_DRIVER_ALIGNMENT - 1) / LAC_DRIVER_ALIGNMENT * LAC_DRIVER_ALIGNMENT;
+    if (bytes > p->left) fail("input", "cut short");
+    p->at += bytes;
+    p->left -= bytes;
+    return at;
+}
+
+/* Of LAC_I8 with so many scales. */
 static lac_tensor input(problem *p, int32_t type, int32_t heads, int32_t tokens, int32_t features,
                         int32_t scales) {
     lac_tensor t = tensor(p->head, (lac_type)type, heads, tokens, features);
     size_t bytes = (size_t)t.batch_stride * (size_t)t.batch;
-    t.data = (void *)p->at;
     if (t.type == LAC_I8) {
         bytes = (bytes + 3) / 4 * 4;
         t.scales = (const float *)(p->at + bytes);
         bytes += sizeof(float) * (size_t)scales;
     }
-    bytes = (bytes + LAC_DRIVER_ALIGNMENT - 1) / LAC_DRIVER_ALIGNMENT * LAC_DRIVER_ALIGNMENT;
-    if (bytes > p->left) fail("tensors", "cut short");
-    p->at += bytes;
-    p->left -= bytes;
+    t.data = (void *)taken(p, bytes);
     return t;
+}
+
+static void read_lists(problem *p) {
+    const struct lac_driver_problem *h = p->head;
+    lac_lists *const l = &p->lists;
+    if (!h->lists) return;
+    l->size = sizeof *l;
+    l->global_count = h->global_count;
+    l->batch = h->list_batch;
+    l->heads = h->list_heads;
+    l->rows = h->list_rows;
+    l->index_count = h->index_count;
+    const size_t count = (size_t)l->index_count * sizeof *l->indices;
+    l->globals = taken(p, (size_t)l->global_count * sizeof *l->globals);
+    if (h->global_starts)
+        l->global_starts = taken(p, ((size_t)h->batch + 1) * sizeof *l->global_starts);
+    if (h->list_starts)
+        l->starts = taken(
+            p, ((size_t)l->batch * (size_t)l->heads * (size_t)l->rows + 1) * sizeof *l->starts);
+    l->indices = taken(p, count);
+    if (h->queries) l->queries = taken(p, count);
 }
 
 /* Rows that are never written show as NaN. */
@@ -118,6 +121,7 @@ static problem read_problem(const char *path) {
     p.k = input(&p, h->key_type, h->kv_heads, h->k_tokens, h->head_dim, kv_scales);
     p.v = input(&p, h->value_type, h->kv_heads, h->k_tokens, h->value_dim, kv_scales);
     const lac_type out = h->type == LAC_I8 ? LAC_I16 : (lac_type)h->type;
+    read_lists(&p);
     p.out = tensor(h, out, h->heads, h->q_tokens, h->value_dim);
     p.out_bytes = (size_t)p.out.batch_stride * (size_t)h->batch;
     p.out.data = unwritten(p.out_bytes);
@@ -131,49 +135,8 @@ static problem read_problem(const char *path) {
     return p;
 }
 
-/* `count` tokens of one sequence. */
-static lac_tensor tokens_of(const problem *p, lac_tensor t, int32_t sequence, int32_t first,
-                            int32_t count) {
-    const int a_head = p->head->type == LAC_I8; /* has one scale */
-    t.scale_head_stride = a_head ? 1 : t.tokens;
-    if (t.scales) t.scales += sequence * t.heads * t.scale_head_stride + (a_head ? 0 : first);
-    t.data = (char *)t.data + sequence * t.batch_stride + first * t.token_stride;
-    t.batch = 1;
-    t.tokens = count;
-    return t;
-}
-
-/* Caches of all sequences, filled as decoding does. */
-static void fill_caches(const problem *p, const lac_pattern *pattern, call *c) {
-    const struct lac_driver_problem *h = p->head;
-    const lac_cache_options options = {.size = sizeof options,
-                                       .heads = h->heads,
-                                       .kv_heads = h->kv_heads,
-                                       .max_context = h->k_tokens,
-                                       .max_append = h->q_tokens};
-    const lac_cache **caches = memory_of((size_t)h->batch * sizeof *caches);
-    size_t bytes;
-    check("cache", lac_cache_bytes(&c->kernel, pattern, &options, &bytes));
-    for (int32_t b = 0; b < h->batch; b++) {
-        lac_cache *cache;
-        check("cache",
-              lac_cache_init(&c->kernel, pattern, &options, memory_of(bytes), bytes, &cache));
-        for (int32_t at = 0, count; at < h->k_tokens; at += count) {
-            count = h->k_tokens - at < h->q_tokens ? h->k_tokens - at : h->q_tokens;
-            const lac_tensor k = tokens_of(p, p->k, b, at, count),
-                             v = tokens_of(p, p->v, b, at, count);
-            check("append", lac_cache_append(cache, &k, &v));
-        }
-        check("state", lac_cache_read_state(cache, &c->state));
-        caches[b] = cache;
-    }
-    c->cache_bytes = bytes * (size_t)h->batch;
-    c->step.count = h->batch;
-    c->step.caches = caches;
-}
-
-/* Plans a pattern three times. Returns the least nanoseconds. */
-static int64_t plan_of(const problem *p, const lac_pattern *pattern, call *c) {
+/* Checks the lists and plans a pattern, three times. Returns the least nanoseconds of a plan. */
+static int64_t plan_of(problem *p, const lac_pattern *pattern, int reads_lists, call *c) {
     const struct lac_driver_problem *h = p->head;
     const lac_shape shape = {.size = sizeof shape,
                              .batch = h->batch,
@@ -181,7 +144,15 @@ static int64_t plan_of(const problem *p, const lac_pattern *pattern, call *c) {
                              .kv_heads = h->kv_heads,
                              .q_tokens = h->q_tokens,
                              .k_tokens = h->k_tokens,
-                             .q_starts = h->steps ? NULL : p->starts};
+                             .q_starts = h->steps == LAC_DRIVER_LAST ? NULL : p->starts,
+                             .lists = reads_lists ? &p->lists : NULL};
+    for (int i = 0; reads_lists && i < 3; i++) {
+        lac_list_error error;
+        const int64_t start = driver_nanoseconds(0);
+        check("lists", lac_lists_check(pattern, &shape, &p->lists, &error));
+        const int64_t took = driver_nanoseconds(0) - start;
+        if (i == 0 || took < p->check_nanoseconds) p->check_nanoseconds = took;
+    }
     size_t bytes;
     check("plan", lac_plan_bytes(&c->kernel, pattern, &shape, &bytes));
     void *memory = memory_of(bytes);
@@ -196,8 +167,9 @@ static int64_t plan_of(const problem *p, const lac_pattern *pattern, call *c) {
 }
 
 /* Makes a pattern's call ready and says how. */
-static call planned(const problem *p, const lac_bundle *bundle, const char *text) {
+static call planned(problem *p, int index, const lac_bundle *bundle) {
     const struct lac_driver_problem *h = p->head;
+    const char *const text = h->pattern[index];
     lac_pattern pattern;
     if (lac_pattern_parse(text, &pattern, NULL) != LAC_OK) fail(text, "not a pattern");
     const lac_request request = {.size = sizeof request,
@@ -210,11 +182,9 @@ static call planned(const problem *p, const lac_bundle *bundle, const char *text
                                  .arithmetic = (lac_type)h->arithmetic};
     call c = {.step = {.size = sizeof c.step}, .state = {.size = sizeof c.state}};
     check("kernel", lac_kernel_find(bundle, &request, &c.kernel));
-    if (h->steps) fill_caches(p, &pattern, &c);
-    const int64_t nanoseconds = plan_of(p, &pattern, &c);
-    c.step.plan = c.plan;
-    c.workspace_bytes = h->steps ? lac_step_plan_bytes(c.plan, p->args.threads)
-                                 : lac_workspace_bytes(c.plan, p->args.threads);
+    const int64_t nanoseconds = plan_of(p, &pattern, h->lists && index == 0, &c);
+    c.workspace_bytes = lac_workspace_bytes(c.plan, p->args.threads);
+    if (h->steps) make_caches(p, &pattern, &c);
     c.workspace = memory_of(c.workspace_bytes);
     driver_say("call ");
     driver_say(lac_kernel_name(&c.kernel));
@@ -228,12 +198,15 @@ static call planned(const problem *p, const lac_bundle *bundle, const char *text
     say_number(c.state.kept);
     say_number(c.state.slots);
     say_number(c.state.padded_slots);
+    say_number(p->check_nanoseconds);
     driver_say("\n");
     return c;
 }
 
 static void attend(const problem *p, const call *c) {
-    if (c->step.count)
+    if (p->head->steps == LAC_DRIVER_ALL)
+        replay(p, c);
+    else if (p->head->steps == LAC_DRIVER_LAST)
         check("step", lac_step_attend(&c->step, &p->q, &p->out, &p->args, c->workspace,
                                       c->workspace_bytes));
     else
@@ -274,14 +247,13 @@ static void measure(const problem *p, const call *calls) {
 
 int driver_main(int argc, char **argv) {
     if (argc != 3) fail("usage", "DRIVER IN OUT");
-    const problem p = read_problem(argv[1]);
+    problem p = read_problem(argv[1]);
     const lac_bundle *bundles[LAC_DRIVER_PATTERNS] = {&lac_kernels, &lac_kernels};
 #ifdef LAC_DRIVER_RIVAL
     if (p.head->rival) bundles[p.head->patterns - 1] = &lac_rival_kernels;
 #endif
     call calls[LAC_DRIVER_PATTERNS];
-    for (int i = 0; i < p.head->patterns; i++)
-        calls[i] = planned(&p, bundles[i], p.head->pattern[i]);
+    for (int i = 0; i < p.head->patterns; i++) calls[i] = planned(&p, i, bundles[i]);
     if (p.head->rounds > 0)
         measure(&p, calls);
     else if (driver_nanoseconds(0) < 0)
