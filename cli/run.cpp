@@ -113,21 +113,20 @@ void refuse_cache(const Options &options, const lac_pattern &pattern, const Prob
                     std::to_string(size.k_tokens));
 }
 
-// Of --via cache.
-std::optional<int32_t> chunk_of(const Options &options, const ProblemSize &size) {
-    if (options.via.empty()) return std::nullopt;
-    return std::min(options.chunk, size.k_tokens);
+// Of --via cache; 0: one call over all.
+int32_t chunk_of(const Options &options, const ProblemSize &size) {
+    return options.via.empty() ? 0 : std::min(options.chunk, size.k_tokens);
 }
 
 Outcome attend_there(const Options &options, const lac_pattern &pattern, const Tensors &tensors,
                      const lac_lists *lists, const lac_args &settings) {
     const ProblemSize &size = tensors.size;
-    const std::optional<int32_t> chunk = chunk_of(options, size);
+    const int32_t chunk = chunk_of(options, size);
     RemoteResult result = attend_remotely(
         options.remote, options.compiled ? KeepTest::kCompiled : KeepTest::kMaskWords,
         {{pattern},
          size,
-         chunk ? Through{Through::kSteps, *chunk} : Through{},
+         chunk > 0 ? Through{Through::kSteps, chunk} : Through{},
          options.threads,
          settings,
          0,
@@ -165,10 +164,10 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
     if (options.check || !options.log_sum_exp.empty())
         args.log_sum_exp = outcome.log_sum_exp.data.data();
     std::optional<Decoder> decoder;
-    const std::optional<int32_t> chunk = chunk_of(options, size);
-    if (chunk) {
+    const int32_t chunk = chunk_of(options, size);
+    if (chunk > 0) {
         ProblemSize chunks = size;
-        chunks.q_tokens = *chunk;
+        chunks.q_tokens = chunk;
         decoder.emplace(pattern, chunks, options.threads, test);
     }
     const Dtypes &types = size.dtypes;
@@ -176,7 +175,7 @@ Outcome attend(const Options &options, const lac_pattern &pattern, const Tensors
            out = unwritten_elements(outcome.out.data, types.out());
     const auto start = std::chrono::steady_clock::now();
     if (decoder)
-        replay(*decoder, size, *chunk, {q.data(), k.data(), v.data(), out.data()}, args);
+        replay(*decoder, size, chunk, {q.data(), k.data(), v.data(), out.data()}, args);
     else
         problem.attend(q.data(), k.data(), v.data(), out.data(), args);
     const std::chrono::duration<double, std::milli> elapsed =

@@ -67,9 +67,10 @@ bool ItemWalk::write_slots(const Scratch &scratch, int32_t place, const SegmentI
     }
     const int64_t first = static_cast<int64_t>(panel) * keys;
     int32_t *tokens = scratch.tokens + static_cast<int64_t>(place) * keys;
-    const auto listed = static_cast<int32_t>(smaller<int64_t>(count * keys, list_.count - first));
+    const int32_t lanes = count * keys;
+    const auto listed = static_cast<int32_t>(smaller<int64_t>(lanes, list_.count - first));
     __builtin_memcpy(tokens, list_.first + first, sizeof *tokens * static_cast<size_t>(listed));
-    for (int32_t i = listed; i < count * keys; i++) tokens[i] = tokens[listed - 1];
+    for (int32_t i = listed; i < lanes; i++) tokens[i] = tokens[listed - 1];
     return false;
 }
 
