@@ -111,6 +111,10 @@ void refuse_cache(const Options &options, const lac_pattern &pattern, const Prob
         throw usage("--via cache: expected as many queries as keys, and " + options.q + " has " +
                     std::to_string(size.q_tokens) + ", " + options.k + " " +
                     std::to_string(size.k_tokens));
+    if (!is_incremental(pattern) && options.chunk < size.k_tokens)
+        throw usage("--chunk " + std::to_string(options.chunk) + ": earlier rows of " +
+                    canonical(pattern) + " see later keys, expected all " +
+                    std::to_string(size.k_tokens) + " tokens at once");
 }
 
 // Of --via cache; 0: one call over all.

@@ -65,10 +65,16 @@ TEST_F(CliRemote, RunsThroughCaches) {
         EXPECT_EQ(read_text("steps.npy"), read_text("call.npy")) << types;
         EXPECT_EQ(read_text("steps.lse.npy"), read_text("call.lse.npy")) << types;
     }
-    const Ended bidi = call(
-        "run --pattern bidi/window:5 --q q.npy --k k.npy --v v.npy -o b.npy "
-        "--target host --runner ./emulate --via cache");
-    EXPECT_NE(bidi.code, 0);
+    const std::string bidi =
+        "run --pattern bidi/window:5 --q q.npy --k k.npy --v v.npy -o steps.npy --check --json "
+        "--target host --runner ./emulate --via cache --chunk ";
+    EXPECT_EQ(parsed(bidi + "15")["agrees"], true);
+    const Ended cut = call(bidi + "14");
+    EXPECT_EQ(cut.code, 2);
+    EXPECT_NE(cut.err.find("--chunk 14: earlier rows of bidi/window:5 see later keys, expected all "
+                           "15 tokens at once"),
+              std::string::npos)
+        << cut.err;
 }
 
 // What patterns read at run time goes along: rows and heads of a mask, pairs, positions.
