@@ -59,7 +59,7 @@ TEST_F(CliRemote, RunsThroughCaches) {
     for (const char *types : {"", " --kv-dtype int8,f16", " --dtype fixed8"}) {
         parsed(there + types + " -o call.npy --log-sum-exp call.lse.npy");
         const json steps = parsed(there + types +
-                                  " --via cache --chunk 3 --threads 2 --check -o steps.npy "
+                                  " --via cache --chunk 4 --threads 2 --check -o steps.npy "
                                   "--log-sum-exp steps.lse.npy");
         EXPECT_EQ(steps["agrees"], true) << steps;
         EXPECT_EQ(read_text("steps.npy"), read_text("call.npy")) << types;

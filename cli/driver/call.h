@@ -9,7 +9,8 @@
 typedef struct {
     lac_kernel kernel;
     const lac_plan *plan;
-    lac_step step; /* over caches; none: one call over all */
+    int64_t check_nanoseconds; /* of its lists; 0: none */
+    lac_step step;             /* over caches; none: one call over all */
     size_t cache_bytes;
     lac_cache **caches;
     lac_cache_state state; /* of each cache that was filled beforehand */
@@ -27,7 +28,6 @@ typedef struct {
     lac_args args;
     int32_t *starts;
     lac_lists lists; /* of the first pattern; size 0: none */
-    int64_t check_nanoseconds;
 } problem;
 
 /* End the program with what went wrong. */

@@ -151,7 +151,7 @@ static int64_t plan_of(problem *p, const lac_pattern *pattern, int reads_lists, 
         const int64_t start = driver_nanoseconds(0);
         check("lists", lac_lists_check(pattern, &shape, &p->lists, &error));
         const int64_t took = driver_nanoseconds(0) - start;
-        if (i == 0 || took < p->check_nanoseconds) p->check_nanoseconds = took;
+        if (i == 0 || took < c->check_nanoseconds) c->check_nanoseconds = took;
     }
     size_t bytes;
     check("plan", lac_plan_bytes(&c->kernel, pattern, &shape, &bytes));
@@ -183,8 +183,10 @@ static call planned(problem *p, int index, const lac_bundle *bundle) {
     call c = {.step = {.size = sizeof c.step}, .state = {.size = sizeof c.state}};
     check("kernel", lac_kernel_find(bundle, &request, &c.kernel));
     const int64_t nanoseconds = plan_of(p, &pattern, h->lists && index == 0, &c);
-    c.workspace_bytes = lac_workspace_bytes(c.plan, p->args.threads);
-    if (h->steps) make_caches(p, &pattern, &c);
+    if (h->steps)
+        make_caches(p, &pattern, &c);
+    else
+        c.workspace_bytes = lac_workspace_bytes(c.plan, p->args.threads);
     c.workspace = memory_of(c.workspace_bytes);
     driver_say("call ");
     driver_say(lac_kernel_name(&c.kernel));
@@ -198,7 +200,7 @@ static call planned(problem *p, int index, const lac_bundle *bundle) {
     say_number(c.state.kept);
     say_number(c.state.slots);
     say_number(c.state.padded_slots);
-    say_number(p->check_nanoseconds);
+    say_number(c.check_nanoseconds);
     driver_say("\n");
     return c;
 }
