@@ -16,16 +16,23 @@ Expr exp2_fraction_minus_one(const Expr &f) {
     return p * f;
 }
 
-// 2^n for an integer n in [-127, 127]; n = -127 gives 0.
-Expr power_of_two(const Expr &n) { return reinterpret<float>((cast<int32_t>(n) + 127) << 23); }
+constexpr float kUlpIsOne = 12582912.0f;  // 1.5 · 2^23
+constexpr int32_t kUlpIsOneBits = 0x4b400000;
+
+// 2^y for y in [-127, 127]. The last bits of a sum are y to the nearest integer, with the bias of
+// an exponent: Halide 21 rounds vectors of AVX-512 in halves. Back by a conversion, not by a
+// difference, which the optimiser would fold.
+Expr exp2_bounded(const Expr &y) {
+    Expr biased = reinterpret<int32_t>(y + (kUlpIsOne + kBias));
+    Expr fraction = y - cast<float>(biased - (kUlpIsOneBits + kBias));
+    return power(biased) * (exp2_fraction_minus_one(fraction) + 1.0f);
+}
 
 }  // namespace
 
-Expr exp2_nonpositive(const Expr &x) {
-    Expr y = max(x, -127.0f);
-    Expr n = round(y);
-    return power_of_two(n) * (exp2_fraction_minus_one(y - n) + 1.0f);
-}
+Expr power(const Expr &biased) { return reinterpret<float>(cast<uint32_t>(biased) << kMantissa); }
+
+Expr exp2_nonpositive(const Expr &x) { return exp2_bounded(max(x, -127.0f)); }
 
 // An odd series near 0, where 1 - 2/(e^2x + 1) would cancel. e/(e + 2) with e = e^2x - 1 would not,
 // but the optimiser regroups the difference and the digits are lost all the same.
@@ -37,9 +44,7 @@ Expr hyperbolic_tangent(const Expr &x) {
     p = p * z - 5.385230975480006e-2f;
     p = p * z + 1.333258613699348e-1f;
     p = p * z - 3.333331755962423e-1f;
-    Expr y = min(a, 10.0f) * kTwoLog2E;
-    Expr n = round(y);
-    Expr e = power_of_two(n) * (exp2_fraction_minus_one(y - n) + 1.0f);
+    Expr e = exp2_bounded(min(a, 10.0f) * kTwoLog2E);
     Expr t = 1.0f - 2.0f / (e + 1.0f);
     return select(a < 0.55f, x + x * (z * p), select(x < 0.0f, -t, t));
 }
@@ -61,9 +66,7 @@ Expr log2_positive(const Expr &x) {
 }
 
 Expr nearest(const Expr &x) {
-    constexpr float kUlpIsOne = 12582912.0f;  // 1.5 · 2^23
-    constexpr int32_t kBits = 0x4b400000;
-    return reinterpret<int32_t>(x + kUlpIsOne) - kBits;
+    return reinterpret<int32_t>(x + kUlpIsOne) - kUlpIsOneBits;
 }
 
 Expr magnitude_bits(const Expr &x) { return reinterpret<int32_t>(x) & 0x7fffffff; }

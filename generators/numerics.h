@@ -9,7 +9,10 @@ namespace lacuna {
 constexpr float kMasked = -3.4e38f;
 constexpr float kFloor = -1.0e38f;
 
-// 2^x for x <= 0, relative error 1.2e-7, exactly 1 at 0 and exactly 0 below -126.5.
+constexpr int kMantissa = 23, kBias = 127;
+// 2^(biased - kBias), and 0 for biased = 0.
+Halide::Expr power(const Halide::Expr &biased);
+// 2^x for x <= 0, relative error 1.2e-7, exactly 1 at 0 and exactly 0 from -126.5 down.
 Halide::Expr exp2_nonpositive(const Halide::Expr &x);
 // tanh(x), relative error 6e-8 below 0.5 and 2.3e-7 elsewhere.
 Halide::Expr hyperbolic_tangent(const Halide::Expr &x);

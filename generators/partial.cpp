@@ -9,8 +9,6 @@ namespace lacuna {
 
 using namespace Halide;
 
-Expr power(const Expr &biased) { return reinterpret<float>(cast<uint32_t>(biased) << kMantissa); }
-
 void define_largest(PartialStages &s) {
     const Var r = s.r, i = s.i;
     const int width = std::gcd(s.head_dim, s.format.lanes);

@@ -4,10 +4,6 @@
 
 namespace lacuna {
 
-constexpr int kMantissa = 23, kBias = 127;
-
-// 2^(biased - 127)
-Halide::Expr power(const Halide::Expr &biased);
 // The largest magnitude of each row of Q, as bits.
 void define_largest(PartialStages &s);
 // A register block of several panels takes the last one again where there are no more.
