@@ -93,11 +93,11 @@ void maximum(PartialStages &s, Func lane, Func row, const Var &block, int rows, 
     constexpr int kPanels = 4;
     by_lane_and_row(s, lane, row, block, rows, lanes);
     lane.update()
-        .reorder(s.l, s.panel_lanes.x, s.panel_lanes.y, s.r)
+        .reorder(s.l, s.panel_lanes.x, s.r, s.panel_lanes.y)
         .vectorize(s.l, lanes)
         .unroll(s.l)
         .unroll(s.panel_lanes.x)
-        .unroll(s.panel_lanes.y, kPanels);
+        .unroll(s.r);
     row.update().atomic().vectorize(s.fold_max).unroll(s.r);
 }
 
@@ -130,10 +130,11 @@ void softmax(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
     }
     by_lane_and_row(s, s.lane_sum, s.row_sum, block, tile.value_rows, lanes);
     s.lane_sum.update()
-        .reorder(s.l, s.sum_lanes.x, s.sum_lanes.y, s.r)
+        .reorder(s.l, s.sum_lanes.x, s.r, s.sum_lanes.y)
         .vectorize(s.l, lanes)
         .unroll(s.l)
-        .unroll(s.sum_lanes.x);
+        .unroll(s.sum_lanes.x)
+        .unroll(s.r);
     s.row_sum.update().atomic().vectorize(s.fold_sum).unroll(s.r);
 }
 
