@@ -61,7 +61,8 @@ public:
         GatherStages s;
         gather(s,
                {convert().widened(keys), convert().widened(values), scales_of(keys, key_scales),
-                scales_of(values, value_scales), tokens, keys.dim(1).extent(), careful, rows == 1},
+                scales_of(values, value_scales), tokens, keys.dim(1).extent(), careful,
+                tier().schedule->by_squares, rows == 1},
                in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);

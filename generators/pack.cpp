@@ -61,7 +61,21 @@ Func panel_rows(const Func &source, const Expr &keys, const Format &f) {
     return rows;
 }
 
-PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const Format &f) {
+namespace {
+
+// Rows as panels: by squares where the schedule does so.
+void define_panels(PackKeysStages &s, const Type &type, const Format &f, bool by_squares) {
+    s.transposition.side = by_squares ? square_side(type.bits(), s.head_dim, f) : 0;
+    const auto row = [&](const Expr &d, const Expr &ki) { return s.rows(d, ki, s.p); };
+    s.packed(s.ki, s.d, s.p) = s.transposition.side > 0
+                                   ? transpose(s.transposition, s.ki, s.d, {s.p}, row)
+                                   : row(s.d, s.ki);
+}
+
+}  // namespace
+
+PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const Format &f,
+                         bool by_squares) {
     PackKeysStages s;
     s.head_dim = head_dim;
     s.panel_keys = f.panel_keys;
@@ -69,7 +83,7 @@ PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const
     s.packed = Func("packed");
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
-    s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
+    define_panels(s, type, f, by_squares);
     s.scan = RDom(0, head_dim, "scan");
     s.lanes = RDom(0, f.panel_keys, "lanes");
     s.magnitude(s.l, s.p) = no_magnitude(type);
@@ -81,7 +95,8 @@ PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const
     return s;
 }
 
-PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f) {
+PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format &f,
+                         bool by_squares) {
     PackKeysStages s;
     const int beside = f.key_group;
     s.head_dim = feature_groups(head_dim, f);
@@ -93,7 +108,7 @@ PackKeysStages pack_keys(const QuantiseStages &rows, int head_dim, const Format 
         Expr d = s.d * beside + i, x = rows.units(min(d, head_dim - 1), s.ki, s.p);
         return head_dim % beside == 0 ? x : select(d < head_dim, x, cast<int8_t>(0));
     });
-    s.packed(s.ki, s.d, s.p) = s.rows(s.d, s.ki, s.p);
+    define_panels(s, UInt(8 * beside), f, by_squares);
     s.nonfinite = nonfinite_panels(rows, f);
     return s;
 }

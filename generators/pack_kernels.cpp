@@ -93,8 +93,9 @@ public:
 
     void generate() {
         const Format &f = tier().format;
-        auto s = quantises() ? pack_keys(integers(head_dim, inverse), head_dim, f)
-                             : pack_keys(elements(), stored, head_dim, f);
+        const bool by_squares = tier().schedule->by_squares;
+        auto s = quantises() ? pack_keys(integers(head_dim, inverse), head_dim, f, by_squares)
+                             : pack_keys(elements(), stored, head_dim, f, by_squares);
         packed = s.packed;
         nonfinite = s.nonfinite;
         scales = scales_of(s.quantised);

@@ -2,6 +2,7 @@
 // no target and no tile; a schedule knows no pattern.
 #pragma once
 #include "Halide.h"
+#include "generators/transpose.h"
 #include "schedules/tile.h"
 
 namespace lacuna {
@@ -27,6 +28,7 @@ struct QuantiseStages {
 // [panel][feature][key]: feature-major panels of K. Of 8-bit integers, an element is two features.
 struct PackKeysStages {
     Halide::Func rows;  // of the source, to be transposed
+    Transposition transposition;
     Halide::Func packed, nonfinite;
     Halide::Func magnitude;    // undefined of integers
     QuantiseStages quantised;  // of integers
@@ -94,6 +96,7 @@ struct PartialStages {
 // The same of keys that are listed one by one.
 struct GatherStages : PartialStages {
     Halide::Func panels;  // (ki, d, kj, i), rows of K side by side; undefined for a single row
+    Transposition transposition;
     int key_lanes = 0;    // features side by side
 };
 

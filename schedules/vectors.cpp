@@ -90,7 +90,6 @@ void by_lane_and_row(PartialStages &s, Func lane, Func row, const Var &block, in
 // A maximum is taken of some panels at once. Not the sum: the optimiser would order it by how often
 // a loop is unrolled.
 void maximum(PartialStages &s, Func lane, Func row, const Var &block, int rows, int lanes) {
-    constexpr int kPanels = 4;
     by_lane_and_row(s, lane, row, block, rows, lanes);
     lane.update()
         .reorder(s.l, s.panel_lanes.x, s.r, s.panel_lanes.y)
@@ -246,19 +245,21 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
     blocks.products(s, tile, lanes);
 }
 
-// A panel's rows of K are read along features and written key by key: the compiler transposes 4 by
-// 4 in registers. Through a square of rows, as in `keys`, it chains a permutation a key instead:
-// gather 0.59 of the peak, not 0.67 (listed_bench, avx512, D=64).
 void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks) {
     Tile by_panel = tile;
     by_panel.score_panels = 1;
     partial(s, by_panel, lanes, blocks);
     if (!s.panels.defined()) return;
-    Var block("block"), feature("feature");
     s.panels.compute_at(s.score, s.kj)
         .store_in(MemoryType::Stack)
-        .bound(s.ki, 0, s.format.panel_keys)
-        .split(s.d, block, feature, s.key_lanes)
+        .bound(s.ki, 0, s.format.panel_keys);
+    if (s.transposition.side > 0) {
+        by_squares(s.panels, s.ki, s.d, s.transposition, s.format.panel_keys);
+        return;
+    }
+    // Rows of K are read along features and written key by key.
+    Var block("block"), feature("feature");
+    s.panels.split(s.d, block, feature, s.key_lanes)
         .reorder(feature, s.ki, block)
         .vectorize(feature)
         .unroll(s.ki);
@@ -342,6 +343,6 @@ void gather(GatherStages &s, const Tile &tile, int lanes) {
 
 const Schedule kVectorSchedule{
     vectors::queries, vectors::keys,  vectors::values,    partial,       gather,
-    vectors::pairs,   vectors::merge, vectors::summarise, vectors::route};
+    vectors::pairs,   vectors::merge, vectors::summarise, vectors::route, /*by_squares=*/true};
 
 }  // namespace lacuna

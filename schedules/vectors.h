@@ -22,6 +22,10 @@ void products(PartialStages &s, const Tile &tile, int lanes);
 // Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.
 int planes_at_once(const PartialStages &s, const Tile &tile);
 
+// out(ki, d, …): a panel of keys, transposed.
+void by_squares(Halide::Func out, const Halide::Var &ki, const Halide::Var &d, Transposition &t,
+                int panel_keys);
+
 void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks);
 void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks);
 

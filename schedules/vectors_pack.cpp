@@ -28,17 +28,51 @@ void quantised(QuantiseStages &s) {
 
 }  // namespace
 
-void keys(PackKeysStages &s, const Tile &, int lanes) {
+void by_squares(Func out, const Var &ki, const Var &d, Transposition &t, int panel_keys) {
     Var block("block"), feature("feature");
-    s.packed.compute_root().bound(s.ki, 0, s.panel_keys);
+    out.split(d, block, feature, t.side)
+        .reorder(ki, feature, block)
+        .vectorize(ki, t.side)
+        .unroll(ki)
+        .unroll(feature);
+    // All of a square at once: its vectors stay in registers.
+    for (Func &shuffle : t.shuffles)
+        shuffle.compute_at(out, block)
+            .store_in(MemoryType::Stack)
+            .bound(t.parity, 0, 2)
+            .bound(t.lane, 0, t.side)
+            .bound(t.pair, 0, t.side / 2)
+            .bound(t.keys, 0, panel_keys / t.side)
+            .bound_extent(t.features, 1)
+            .reorder(t.lane, t.parity, t.pair, t.keys)
+            .vectorize(t.lane)
+            .unroll(t.parity)
+            .unroll(t.pair)
+            .unroll(t.keys);
+}
+
+namespace {
+
+// A square of features by keys is read along features and written along keys.
+void by_rows(PackKeysStages &s, int lanes) {
+    Var block("block"), feature("feature");
     if (s.head_dim >= lanes) {
-        // A square of features by keys is read along features and written along keys.
         s.packed.split(s.d, block, feature, lanes, TailStrategy::ShiftInwards)
             .reorder(s.ki, feature, block, s.p)
             .unroll(feature);
         s.rows.compute_at(s.packed, block).vectorize(s.d, lanes).unroll(s.ki);
     }
     s.packed.vectorize(s.ki, lanes).unroll(s.ki);
+}
+
+}  // namespace
+
+void keys(PackKeysStages &s, const Tile &, int lanes) {
+    s.packed.compute_root().bound(s.ki, 0, s.panel_keys);
+    if (s.transposition.side > 0)
+        by_squares(s.packed, s.ki, s.d, s.transposition, s.panel_keys);
+    else
+        by_rows(s, lanes);
     if (s.quantised.scales.defined()) {
         if (s.quantised.lane_largest.defined())
             s.quantised.units.compute_at(s.packed, s.p)
