@@ -7,9 +7,10 @@ namespace lacuna {
 using namespace Halide;
 
 int square_side(int bits, int features, const Format &f) {
-    if (bits < 16) return 0;  // shorter vectors than a register holds
+    constexpr int kLeast = 8;  // below, LLVM does as well by itself
+    if (bits < 16) return 0;   // panels are shorter than such a vector
     const int side = std::min(f.panel_keys, f.lanes * 32 / bits);
-    return features % side == 0 && f.panel_keys % side == 0 ? side : 0;
+    return side >= kLeast && features % side == 0 && f.panel_keys % side == 0 ? side : 0;
 }
 
 Expr transpose(Transposition &t, const Var &ki, const Var &d, const std::vector<Var> &rest,

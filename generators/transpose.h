@@ -20,7 +20,7 @@ struct Transposition {
     Halide::Var keys{"keys"}, features{"features"};
 };
 
-// The side of the squares that cover a panel of elements of `bits`; 0 where none does.
+// The side of the squares that cover a panel of elements of `bits`; 0: better by rows.
 int square_side(int bits, int features, const Format &f);
 
 // What has element row(d, ki) at (ki, d), and depends on `rest`.

@@ -232,6 +232,6 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
 
 const Schedule kArmSchedule{queries,       keys,           values, partial,
                             gather,        vectors::pairs, merge,  vectors::summarise,
-                            vectors::route};
+                            vectors::route, /*by_squares=*/true};
 
 }  // namespace lacuna
