@@ -88,10 +88,10 @@ PackKeysStages pack_keys(const Func &rows, const Type &type, int head_dim, const
     s.lanes = RDom(0, f.panel_keys, "lanes");
     s.magnitude(s.l, s.p) = no_magnitude(type);
     s.magnitude(s.l, s.p) = max(s.magnitude(s.l, s.p), magnitude(s.packed(s.l, s.scan, s.p)));
-    Func largest("largest");
-    largest(s.p) = no_magnitude(type);
-    largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
-    s.nonfinite(s.p) = flag(largest(s.p), type);
+    s.largest = Func("largest");
+    s.largest(s.p) = no_magnitude(type);
+    s.largest(s.p) = max(s.largest(s.p), s.magnitude(s.lanes, s.p));
+    s.nonfinite(s.p) = flag(s.largest(s.p), type);
     return s;
 }
 
@@ -144,10 +144,10 @@ PackValuesStages pack_values(const Func &rows, const Type &type, int value_dim, 
     s.magnitude(s.l, s.p) = no_magnitude(type);
     s.magnitude(s.l, s.p) =
         max(s.magnitude(s.l, s.p), magnitude(s.packed(s.l, s.scan.x, s.p, s.scan.y)));
-    Func largest("largest");
-    largest(s.p) = no_magnitude(type);
-    largest(s.p) = max(largest(s.p), s.magnitude(s.lanes, s.p));
-    s.nonfinite(s.p) = flag(largest(s.p), type);
+    s.largest = Func("largest");
+    s.largest(s.p) = no_magnitude(type);
+    s.largest(s.p) = max(s.largest(s.p), s.magnitude(s.lanes, s.p));
+    s.nonfinite(s.p) = flag(s.largest(s.p), type);
     return s;
 }
 

@@ -30,7 +30,7 @@ struct PackKeysStages {
     Halide::Func rows;  // of the source, to be transposed
     Transposition transposition;
     Halide::Func packed, nonfinite;
-    Halide::Func magnitude;    // undefined of integers
+    Halide::Func magnitude, largest;  // undefined of integers
     QuantiseStages quantised;  // of integers
     Halide::Var ki{"ki"}, d{"d"}, p{"p"}, l{"l"};
     Halide::RDom scan, lanes;
@@ -40,7 +40,7 @@ struct PackKeysStages {
 // [plane][panel][key][feature]: feature planes of V. Of 8-bit integers, an element is some keys.
 struct PackValuesStages {
     Halide::Func packed, nonfinite;
-    Halide::Func magnitude;    // undefined of integers
+    Halide::Func magnitude, largest;  // undefined of integers
     QuantiseStages quantised;  // of integers
     Halide::Var di{"di"}, ki{"ki"}, p{"p"}, plane{"plane"}, l{"l"};
     Halide::RDom scan, lanes;

@@ -79,15 +79,21 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
                 .vectorize(s.quantised.d, lanes, TailStrategy::GuardWithIf);
         return quantised(s.quantised);
     }
+    s.largest.update().atomic().vectorize(s.lanes);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
     s.magnitude.update().reorder(s.l, s.scan).vectorize(s.l, lanes).unroll(s.l).unroll(s.scan, 4);
 }
 
 void values(PackValuesStages &s, const Tile &, int lanes) {
     s.packed.compute_root().bound(s.di, 0, s.format.plane);
-    s.packed.bound(s.ki, 0, s.format.panel_keys / s.group);
-    s.packed.reorder(s.di, s.ki, s.p, s.plane).vectorize(s.di, lanes).unroll(s.di);
+    s.packed.bound(s.ki, 0, s.format.panel_keys / s.group)
+        .bound(s.plane, 0, s.planes)
+        .reorder(s.di, s.plane, s.ki, s.p)
+        .vectorize(s.di, lanes)
+        .unroll(s.di)
+        .unroll(s.plane);
     if (s.quantised.scales.defined()) return quantised(s.quantised);
+    s.largest.update().atomic().vectorize(s.lanes);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
     s.magnitude.update()
         .reorder(s.l, s.scan.x, s.scan.y)
