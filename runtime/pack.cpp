@@ -68,10 +68,11 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const Part part = part_of(plan, layout, task);
     const PackedStore store = workspace.store(layout, slot, part.store);
     const int64_t modulus = plan.store[part.store].modulus;
+    const int32_t panels = piece_panels(*plan.variant);
     const Room &room = layout.room[part.store];
     const auto piece = [&](int64_t at) {
         return piece_of(plan, layout, part, part.first + at,
-                        smaller<int64_t>(part.count - at, kPiecePanels));
+                        smaller<int64_t>(part.count - at, panels));
     };
     const auto rows = [&](const lac_tensor &tensor, const Piece &p) {
         return rows_of(tensor, sequence, kv_head, p.token, p.keys, modulus);
@@ -79,11 +80,11 @@ void pack_task(const Call &call, const Workspace &workspace, const Layout &layou
     const auto is_read = [&](const Piece &p) {
         return p.panel < room.fixed || p.panel + p.panels > room.lowest;
     };
-    for (int64_t i = 0; i < part.count; i += kPiecePanels) {
+    for (int64_t i = 0; i < part.count; i += panels) {
         // The next keys travel while these are packed: a class's keys lie too far apart for the
         // hardware to guess.
-        if (i + kPiecePanels < part.count) {
-            const Piece next = piece(i + kPiecePanels);
+        if (i + panels < part.count) {
+            const Piece next = piece(i + panels);
             if (is_read(next)) {
                 prefetch(call.k, rows(call.k, next));
                 prefetch(call.v, rows(call.v, next));

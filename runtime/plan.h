@@ -86,7 +86,7 @@ struct Unit {
 constexpr int32_t kMaxTileRows = 64;
 constexpr int32_t kBlockTiles = 4;   // tiles of a task with one group
 constexpr int32_t kPackPanels = 16;  // panels a pack task fills
-constexpr int32_t kPiecePanels = 2;  // of one kernel call
+constexpr int32_t kPieceKeys = 32;   // that one kernel call packs, in whole panels
 // Where panels take turns, a pack task may run before the last so many blocks that come before it
 // are done. With 8, 16 threads wait for each other (window:256, 8 heads of 4,096 tokens, D =
 // 64: 3.2 ms, not 2.8); with 16 the ring is larger and they are no faster.
@@ -136,6 +136,8 @@ namespace lacuna {
 inline const lac_atom &listing_atom(const lac_plan &plan, const SegmentInfo &info) {
     return plan.pattern.atom[first_of(info.owner.atoms)];
 }
+
+inline int32_t piece_panels(const lac_variant &v) { return larger(1, kPieceKeys / v.panel_keys); }
 
 // Residue classes that hold a key of a sequence, and the places of all their panels.
 inline int32_t residues_in(const Store &s, const Layout &layout) {

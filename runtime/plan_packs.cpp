@@ -20,9 +20,9 @@ int32_t PlanBuilder::lowest_turn(const TileBlock &block, int32_t store, int32_t 
 
 // Panels from the first on that the last rows see far behind their others: those of a sink.
 int32_t PlanBuilder::lasting_panels(int32_t store) const {
-    constexpr int32_t kMost = 4 * kPiecePanels;
+    const int32_t piece = piece_panels(*plan_.variant);
     const TileBlock &last = plan_.blocks[layout_.first_block + layout_.blocks - 1];
-    for (int32_t fixed = 0; fixed <= kMost; fixed += kPiecePanels)
+    for (int32_t fixed = 0; fixed <= 4 * piece; fixed += piece)
         if (lowest_turn(last, store, fixed) > fixed) return fixed;
     return 0;
 }
@@ -38,13 +38,14 @@ void PlanBuilder::make_room(int32_t store) {
     const TileBlock *blocks = plan_.blocks + layout_.first_block;
     const int32_t fixed = lasting_panels(store);
     int32_t lowest = all;
-    int64_t ring = kPiecePanels;
+    const int32_t piece = piece_panels(*plan_.variant);
+    int64_t ring = piece;
     for (int32_t b = layout_.blocks - 1; b >= 0 && fixed + ring < all; b--) {
         lowest = smaller(lowest, lowest_turn(blocks[b], store, fixed));
         const int64_t rounds = blocks[smaller(b + kBlocksBehind, layout_.blocks - 1)].packs_before;
         ring = larger(ring, smaller<int64_t>(rounds * kPackPanels, all) - lowest);
     }
-    ring = ceil_div(ring, kPiecePanels) * kPiecePanels;
+    ring = ceil_div(ring, piece) * piece;
     if (fixed + ring < all) room = {static_cast<int32_t>(fixed + ring), fixed, lowest};
 }
 
