@@ -41,7 +41,9 @@ PackQueriesStages pack_queries(const Func &source, const Func &offset, const Exp
     s.magnitude = Func("magnitude");
     s.nonfinite = Func("nonfinite");
     Expr start = unsafe_promise_clamped(offset(s.r), 0, extent - head_dim);
-    s.packed(s.d, s.r) = source(start + s.d) * scale * factor(s.d);
+    s.factor = Func("scaled_factor");
+    s.factor(s.d) = factor(s.d) * scale;
+    s.packed(s.d, s.r) = source(start + s.d) * s.factor(s.d);
     s.scan = RDom(0, head_dim, 0, rows, "scan");
     s.magnitude(s.d) = 0;
     s.magnitude(s.scan.x) =

@@ -9,6 +9,7 @@ namespace lacuna {
 
 // [tile rows, head_dim] of scaled queries, from rows at any offset.
 struct PackQueriesStages {
+    Halide::Func factor;  // of a feature, the scale included
     Halide::Func packed, nonfinite, magnitude, largest;
     Halide::Var d{"d"}, r{"r"};
     Halide::RDom scan, fold;

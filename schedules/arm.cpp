@@ -202,7 +202,12 @@ void queries(PackQueriesStages &s, const Tile &tile, int lanes) {
         return;
     }
     Var part("part"), place("place");
-    s.packed.compute_root().split(s.d, part, place, at_once).vectorize(place, lanes).unroll(place);
+    s.packed.compute_root()
+        .split(s.d, part, place, at_once)
+        .reorder(place, s.r, part)
+        .vectorize(place, lanes)
+        .unroll(place);
+    s.factor.compute_at(s.packed, part).vectorize(s.d, lanes).unroll(s.d);
     s.magnitude.compute_root().vectorize(s.d, lanes);
     RVar block("block"), feature("feature");
     s.magnitude.update()

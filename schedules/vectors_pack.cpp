@@ -6,6 +6,9 @@ namespace lacuna::vectors {
 using namespace Halide;
 
 void queries(PackQueriesStages &s, const Tile &, int lanes) {
+    s.factor.compute_root()
+        .store_in(MemoryType::Stack)
+        .vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     s.packed.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     s.magnitude.compute_root().vectorize(s.d, lanes, TailStrategy::GuardWithIf);
     RVar block("block"), feature("feature");
