@@ -15,13 +15,15 @@ constexpr double kPi = 3.14159265358979323846;
 
 std::vector<double> point_of(const Tile &t) {
     std::vector<double> point;
-    for (const int n : {t.rows, t.score_rows, t.value_rows, t.score_unroll, t.value_unroll,
-                        t.value_planes, t.score_panels})
+    for (const int n :
+         {t.rows, t.score_rows, t.value_rows, t.score_unroll, t.value_unroll, t.score_panels})
         point.push_back(std::log2(n));
+    const double planes = static_cast<double>(t.value_planes) / t.plane_parts;
+    point.push_back(std::log2(planes));
     point.push_back(t.streams ? 2 : 0);
     // The register blocks.
     point.push_back(std::log2(t.score_rows * t.score_panels));
-    point.push_back(std::log2(t.value_rows * t.value_planes));
+    point.push_back(std::log2(t.value_rows * planes));
     return point;
 }
 

@@ -38,6 +38,11 @@ std::vector<int> rows_of(const SpaceRequest &r) {
 // A register block leaves a register for what is loaded.
 bool holds(const SpaceRequest &r, int vectors) { return vectors < r.registers; }
 
+std::vector<int> parts_of_plane(const SpaceRequest &r, int planes) {
+    if (planes > 1 || r.halves) return {1};
+    return powers_that_divide(r.format.plane / r.format.lanes);
+}
+
 void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space) {
     const int vectors = r.format.plane / r.format.lanes;
     const int planes = padded_features(r.value_dim, r.format) / r.format.plane;
@@ -46,12 +51,16 @@ void add_value_blocks(const SpaceRequest &r, Tile tile, std::vector<Tile> &space
         for (const int u : powers_that_divide(r.format.panel_keys)) {
             tile.value_planes = p;
             tile.value_unroll = u;
-            // Beyond this the loop's body no longer fits the decoder's caches.
-            if (holds(r, tile.value_rows * p * vectors) && tile.value_rows * p * vectors * u <= 128)
-                space.push_back(tile);
+            for (const int parts : parts_of_plane(r, p)) {
+                tile.plane_parts = parts;
+                const int sums = tile.value_rows * p * vectors / parts;
+                // Beyond this the loop's body no longer fits the decoder's caches.
+                if (holds(r, sums) && sums * u <= 128) space.push_back(tile);
+            }
         }
     }
     if (r.halves) return;
+    tile.plane_parts = 1;
     // Streams read no other number of P·V: one Tile stands for all.
     tile.streams = true;
     tile.value_unroll = r.start.streams ? r.start.value_unroll : 1;

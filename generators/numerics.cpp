@@ -65,9 +65,7 @@ Expr log2_positive(const Expr &x) {
     return cast<float>(exponent) + z * p;
 }
 
-Expr nearest(const Expr &x) {
-    return reinterpret<int32_t>(x + kUlpIsOne) - kUlpIsOneBits;
-}
+Expr nearest(const Expr &x) { return reinterpret<int32_t>(x + kUlpIsOne) - kUlpIsOneBits; }
 
 Expr magnitude_bits(const Expr &x) { return reinterpret<int32_t>(x) & 0x7fffffff; }
 Expr is_zero(const Expr &x) { return reinterpret<int32_t>(x) == 0; }

@@ -16,8 +16,8 @@ PackQueriesStages pack_queries(const Halide::Func &source, const Halide::Func &o
 // test lets one through, and it is finite where the last one is.
 Halide::Func panel_rows(const Halide::Func &source, const Halide::Expr &keys, const Format &f);
 
-// packed(ki, d, p) = rows(d, ki, p), by squares where asked for. nonfinite(p) = 1 when the panel holds Inf or NaN of `type`, as
-// which it is stored.
+// packed(ki, d, p) = rows(d, ki, p), by squares where asked for. nonfinite(p) = 1 when the panel
+// holds Inf or NaN of `type`, as which it is stored.
 PackKeysStages pack_keys(const Halide::Func &rows, const Halide::Type &type, int head_dim,
                          const Format &f, bool by_squares);
 // packed(ki, i, p): a group of features of a key, the first in the lowest byte, 0 past the last.

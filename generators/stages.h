@@ -32,7 +32,7 @@ struct PackKeysStages {
     Transposition transposition;
     Halide::Func packed, nonfinite;
     Halide::Func magnitude, largest;  // undefined of integers
-    QuantiseStages quantised;  // of integers
+    QuantiseStages quantised;         // of integers
     Halide::Var ki{"ki"}, d{"d"}, p{"p"}, l{"l"};
     Halide::RDom scan, lanes;
     int head_dim = 0, panel_keys = 0;
@@ -42,7 +42,7 @@ struct PackKeysStages {
 struct PackValuesStages {
     Halide::Func packed, nonfinite;
     Halide::Func magnitude, largest;  // undefined of integers
-    QuantiseStages quantised;  // of integers
+    QuantiseStages quantised;         // of integers
     Halide::Var di{"di"}, ki{"ki"}, p{"p"}, plane{"plane"}, l{"l"};
     Halide::RDom scan, lanes;
     int value_dim = 0, planes = 0;
@@ -98,7 +98,7 @@ struct PartialStages {
 struct GatherStages : PartialStages {
     Halide::Func panels;  // (ki, d, kj, i), rows of K side by side; undefined for a single row
     Transposition transposition;
-    int key_lanes = 0;    // features side by side
+    int key_lanes = 0;  // features side by side
 };
 
 // Flat (row, key) pairs, in list order throughout.

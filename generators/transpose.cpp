@@ -31,14 +31,13 @@ Expr transpose(Transposition &t, const Var &ki, const Var &d, const std::vector<
         Func shuffle("shuffle");
         shuffle(args) = element;
         t.shuffles.push_back(shuffle);
-        element = shuffle(with({t.lane % 2, t.lane / 2 + t.pair % 2 * half,
-                                t.pair / 2 + t.parity * (half / 2)},
-                               square));
+        element = shuffle(
+            with({t.lane % 2, t.lane / 2 + t.pair % 2 * half, t.pair / 2 + t.parity * (half / 2)},
+                 square));
     }
     square[0] = ki / side;
     square[1] = d / side;
-    return t.shuffles.back()(
-        with({ki % 2, ki % side / 2 + d % 2 * half, d % side / 2}, square));
+    return t.shuffles.back()(with({ki % 2, ki % side / 2 + d % 2 * half, d % side / 2}, square));
 }
 
 }  // namespace lacuna

@@ -153,7 +153,8 @@ void products(PartialStages &s, const Tile &tile, int lanes) {
         .unroll(s.r)
         .unroll(key)
         .specialize(s.finite_values);
-    read_at_once(s.value, s.x, s.product, key, read_lanes(s.value_bits, s.format.plane, lanes));
+    read_at_once(s.value, s.x, s.product, key,
+                 read_lanes(s.value_bits, vectors::part_of_plane(s, tile), lanes));
     if (s.value.defined())
         s.value.bound_extent(s.plane, vectors::planes_at_once(s, tile)).unroll(s.plane);
     Func weights = (s.scaled_weight.defined() ? s.scaled_weight : s.weight).in(s.product);
@@ -179,8 +180,14 @@ void keep_apart(PartialStages &s) {
 }
 
 // Widening V of 8 bits takes four registers for its tables: with the sums of four planes they do
-// not fit, which costs 7 % of a step's instructions.
+// not fit, which costs 7 % of a step's instructions. The dot products of digits and of halves know
+// whole planes alone, of fewer rows.
 Tile fitting(const PartialStages &s, Tile tile) {
+    if (s.digit_product.defined() || s.half_product.defined()) {
+        while (tile.value_rows % tile.plane_parts != 0) tile.plane_parts--;
+        tile.value_rows /= tile.plane_parts;
+        tile.plane_parts = 1;
+    }
     if (s.value_bits == 8) tile.value_planes = std::min(tile.value_planes, 2);
     return tile;
 }
@@ -235,8 +242,10 @@ void merge(MergeStages &s, const Tile &tile, int lanes) {
 
 }  // namespace
 
-const Schedule kArmSchedule{queries,       keys,           values, partial,
-                            gather,        vectors::pairs, merge,  vectors::summarise,
+const Schedule kArmSchedule{queries,        keys,
+                            values,         partial,
+                            gather,         vectors::pairs,
+                            merge,          vectors::summarise,
                             vectors::route, /*by_squares=*/true};
 
 }  // namespace lacuna

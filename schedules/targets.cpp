@@ -85,7 +85,7 @@ const std::vector<Tier> kX86Tiers = {
 
 // A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
 constexpr Format kArm64Format{8, 31, 16, 4, 300, 2, 1};
-constexpr Tile kArm64Tile{8, 8, 4, 4, 8, 1}, kArm64Few{4, 4, 4, 4, 8, 1};
+constexpr Tile kArm64Tile{8, 8, 8, 4, 8, 1, 1, false, 2}, kArm64Few{4, 4, 4, 4, 8, 1};
 constexpr Tile kArm64Single{1, 1, 1, 64, 8, 4};
 
 // Eight halves a vector: half as many registers hold a row's sums, and their f32 sums as many

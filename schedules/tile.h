@@ -49,6 +49,7 @@ struct Tile {
     int value_planes;      // planes of the register block of P·V, at most
     int score_panels = 1;  // panels of the register block of Q·K
     bool streams = false;  // P·V panel by panel: V is read once, in few streams
+    int plane_parts = 1;   // of P·V, one after the other; more than one: value_planes is 1
 };
 
 // A tile's scores are at most 16 KiB, which Halide puts on the stack.
@@ -56,6 +57,6 @@ constexpr int most_rows(const Format &f) { return 4096 / (f.panel_keys * (f.chun
 
 // Of stages and schedules: what was tuned for another says nothing. To be raised with every change
 // that moves the time of kernels.
-constexpr int kAlgorithmVersion = 3;
+constexpr int kAlgorithmVersion = 4;
 
 }  // namespace lacuna

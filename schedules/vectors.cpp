@@ -15,6 +15,10 @@ int planes_at_once(const PartialStages &s, const Tile &tile) {
     return most;
 }
 
+int part_of_plane(const PartialStages &s, const Tile &tile) {
+    return s.format.plane / tile.plane_parts;
+}
+
 namespace {
 
 // Two features of a key and of a row at a time: a multiply-add of 16-bit pairs.
@@ -148,17 +152,19 @@ void attended(PartialStages &s, const Var &block, const Tile &tile, int lanes) {
             .unroll(s.r);
         return;
     }
-    Var in_block("in_block");
-    const int planes = planes_at_once(s, tile);
+    Var in_block("in_block"), part("part"), x("x");
+    const int planes = planes_at_once(s, tile), width = part_of_plane(s, tile);
     s.attended.compute_at(s.out, block)
         .split(s.plane, s.plane, in_block, planes)
-        .reorder(s.x, in_block, s.r, s.plane)
-        .vectorize(s.x, lanes)
-        .unroll(s.x)
+        .split(s.x, part, x, width)
+        .reorder(x, in_block, s.r, part, s.plane)
+        .vectorize(x, lanes)
+        .unroll(x)
         .unroll(in_block)
         .unroll(s.r);
-    s.product.compute_at(s.attended, s.plane)
+    s.product.compute_at(s.attended, part)
         .bound_extent(s.plane, planes)
+        .bound_extent(s.x, width)
         .vectorize(s.x, lanes)
         .unroll(s.x)
         .unroll(s.plane)
@@ -342,7 +348,7 @@ void gather(GatherStages &s, const Tile &tile, int lanes) {
 }  // namespace
 
 const Schedule kVectorSchedule{
-    vectors::queries, vectors::keys,  vectors::values,    partial,       gather,
+    vectors::queries, vectors::keys,  vectors::values,    partial,        gather,
     vectors::pairs,   vectors::merge, vectors::summarise, vectors::route, /*by_squares=*/true};
 
 }  // namespace lacuna

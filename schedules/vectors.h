@@ -21,6 +21,8 @@ void row_units(PartialStages &s);
 void products(PartialStages &s, const Tile &tile, int lanes);
 // Planes of V that a register block of P·V covers: as many as the tile allows and divide them all.
 int planes_at_once(const PartialStages &s, const Tile &tile);
+// Features of a plane that it covers.
+int part_of_plane(const PartialStages &s, const Tile &tile);
 
 // out(ki, d, …): a panel of keys, transposed.
 void by_squares(Halide::Func out, const Halide::Var &ki, const Halide::Var &d, Transposition &t,
