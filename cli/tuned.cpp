@@ -33,7 +33,7 @@ TunedEntry entry_of(const json &row, const std::string &where) {
     e.key.algorithm = whole_number(row["algorithm"], where + ".algorithm");
     if (!parse_tile(text("tile"), e.tile))
         throw bad_input(where + ".tile is \"" + text("tile") +
-                        "\", expected seven numbers as in \"12,6,6,1,2,1,1\"");
+                        "\", expected numbers as in \"12,6,6,1,2,1,1\"");
     if (!row.contains("gain") || !row["gain"].is_number())
         throw bad_input(where + ".gain: expected a number");
     e.gain = row["gain"].get<double>();

@@ -36,6 +36,7 @@ inline bool parse_tile(const std::string &text, Tile &tile) {
                     &t.score_panels, &ends[1], &t.plane_parts, &ends[2]);
     if (read < 6) return false;
     if (read == 6) t.score_panels = 1;
+    if (read == 8 && t.plane_parts == 1) return false;
     end = ends[read - 6];
     const std::string rest = text.substr(static_cast<size_t>(end));
     if (!rest.empty() && rest != ",streams") return false;

@@ -16,7 +16,9 @@ int planes_at_once(const PartialStages &s, const Tile &tile) {
 }
 
 int part_of_plane(const PartialStages &s, const Tile &tile) {
-    return s.format.plane / tile.plane_parts;
+    int parts = tile.plane_parts;
+    while (s.format.plane / s.format.lanes % parts != 0) parts--;
+    return s.format.plane / parts;
 }
 
 namespace {

@@ -27,14 +27,15 @@ TEST(TileSpace, HoldsEachTileOnceAndNoneThatSpills) {
         EXPECT_EQ(read, t);
         EXPECT_LE(t.rows * 16 * 21 * 4, 16384);
         EXPECT_LT(t.score_rows * t.score_panels * 2, 16);
-        EXPECT_LT(t.value_rows * t.value_planes * 2, 16);
+        EXPECT_LT(t.value_rows * t.value_planes * 2 / t.plane_parts, 16);
     }
     EXPECT_EQ(texts.size(), space.size());
     EXPECT_TRUE(texts.count("12,6,6,1,2,1,1"));
+    EXPECT_TRUE(texts.count("12,6,12,1,2,1,1,2"));
     EXPECT_GT(space.size(), 500U);
 }
 
-TEST(TileText, EarlierTilesHaveOnePanelInARegisterBlock) {
+TEST(TileText, EarlierTilesHaveOnePanelInARegisterBlockAndWholePlanes) {
     Tile read{};
     ASSERT_TRUE(parse_tile("12,6,4,1,2,1", read));
     EXPECT_EQ(read, (Tile{12, 6, 4, 1, 2, 1, 1}));
@@ -42,7 +43,11 @@ TEST(TileText, EarlierTilesHaveOnePanelInARegisterBlock) {
     EXPECT_EQ(read, (Tile{12, 6, 4, 1, 2, 1, 1, true}));
     ASSERT_TRUE(parse_tile("12,6,4,1,2,1,2,streams", read));
     EXPECT_EQ(read, (Tile{12, 6, 4, 1, 2, 1, 2, true}));
-    for (const char *bad : {"12,6,4,1,2", "12,6,4,1,2,1,", "12,6,4,1,2,1,0", "12,6,4,1,2,1,1,1"})
+    ASSERT_TRUE(parse_tile("12,6,4,1,2,1,2,4", read));
+    EXPECT_EQ(read, (Tile{12, 6, 4, 1, 2, 1, 2, false, 4}));
+    for (const char *bad :
+         {"12,6,4,1,2", "12,6,4,1,2,1,", "12,6,4,1,2,1,0", "12,6,4,1,2,1,1,1", "12,6,4,1,2,1,1,0",
+          "12,6,4,1,2,2,1,2", "12,6,4,1,2,1,1,2,streams", "12,6,4,1,2,1,1,2,2"})
         EXPECT_FALSE(parse_tile(bad, read)) << bad;
 }
 
@@ -70,10 +75,11 @@ double made_time(const Tile &t) {
     };
     const double score = block(2 * t.score_rows * t.score_panels) *
                          (1 + 0.05 * std::abs(std::log2(t.score_unroll) - 1));
+    const double planes = static_cast<double>(t.value_planes) / t.plane_parts;
     const double value = t.streams ? 1.35
-                                   : block(2.0 * t.value_rows * t.value_planes) *
+                                   : block(2 * t.value_rows * planes) *
                                          (1 + 0.04 * std::abs(std::log2(t.value_unroll) - 2));
-    return score + value + 3.0 / t.rows + 0.1 * std::abs(t.value_planes - 2);
+    return score + value + 3.0 / t.rows + 0.1 * std::abs(planes - 2);
 }
 
 double noise(std::mt19937 &random) {
@@ -128,9 +134,9 @@ TEST(Sampler, BeatsRandomAtEqualTrials) {
 TEST(Sampler, HandsOutEachTileOnce) {
     SpaceRequest request = avx2();
     request.few = true;
-    request.most_rows = 2;
+    request.most_rows = 1;
     request.head_dim = request.value_dim = 8;
-    request.start = {2, 2, 2, 1, 1, 1};
+    request.start = {1, 1, 1, 1, 1, 1};
     const std::vector<Tile> space = tile_space(request);
     Sampler sampler(space, 1);
     std::set<std::string> seen;
