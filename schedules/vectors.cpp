@@ -93,16 +93,18 @@ void by_lane_and_row(PartialStages &s, Func lane, Func row, const Var &block, in
     row.compute_at(s.out, block).bound_extent(s.r, rows).unroll(s.r);
 }
 
-// A maximum is taken of some panels at once. Not the sum: the optimiser would order it by how often
-// a loop is unrolled.
+// Rows' maxima are taken side by side, and of few rows of some panels at once. Not the sums: the
+// optimiser would order them by how often a loop over panels is unrolled.
 void maximum(PartialStages &s, Func lane, Func row, const Var &block, int rows, int lanes) {
+    constexpr int kMaxima = 4;
     by_lane_and_row(s, lane, row, block, rows, lanes);
     lane.update()
         .reorder(s.l, s.panel_lanes.x, s.r, s.panel_lanes.y)
         .vectorize(s.l, lanes)
         .unroll(s.l)
         .unroll(s.panel_lanes.x)
-        .unroll(s.r);
+        .unroll(s.r)
+        .unroll(s.panel_lanes.y, std::max(1, kMaxima / rows));
     row.update().atomic().vectorize(s.fold_max).unroll(s.r);
 }
 

@@ -76,7 +76,7 @@ TEST_F(CliAutotuneRemote, CountsAndNeverMixesObjectives) {
     EXPECT_EQ(first["tier"], "neon");
     EXPECT_EQ(first["cpu"], "cortex-a76");
     EXPECT_EQ(first["objective"], "instructions");
-    EXPECT_EQ(first["start"], "8,8,4,4,8,1,1");
+    EXPECT_EQ(first["start"], "8,8,8,4,8,1,1,2");
     EXPECT_EQ(first["failed"], 0);
     // The CPU is one that llvm-mca knows: cycles where nothing is said.
     const json cycles = parsed(kThere + "--tier neon --json --trials 1");
@@ -103,7 +103,7 @@ TEST_F(CliAutotuneRemote, KeepsWhatIsBetterUnderTheNameOfTheObjective) {
     put_entry("neon", "cortex-a76", {8, 1, 1, 1, 1, 1});
     const json found = parsed(kThere + "--tier neon --json --objective instructions --trials 1");
     EXPECT_EQ(found["start"], "8,1,1,1,1,1,1");
-    EXPECT_EQ(found["tile"], "8,8,4,4,8,1,1");
+    EXPECT_EQ(found["tile"], "8,8,8,4,8,1,1,2");
     EXPECT_EQ(found["improved"], true);
     const int64_t start = found["start_counts"]["instructions"],
                   tile = found["tile_counts"]["instructions"];
