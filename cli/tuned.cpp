@@ -33,7 +33,7 @@ TunedEntry entry_of(const json &row, const std::string &where) {
     e.key.algorithm = whole_number(row["algorithm"], where + ".algorithm");
     if (!parse_tile(text("tile"), e.tile))
         throw bad_input(where + ".tile is \"" + text("tile") +
-                        "\", expected numbers as in \"12,6,6,1,2,1,1\"");
+                        R"(", expected numbers as in "12,6,6,1,2,1,1")");
     if (!row.contains("gain") || !row["gain"].is_number())
         throw bad_input(where + ".gain: expected a number");
     e.gain = row["gain"].get<double>();
@@ -90,7 +90,7 @@ std::vector<TunedEntry> parse_tuned(const std::string &text, const std::string &
 
 std::string tuned_json(const std::vector<TunedEntry> &entries) {
     ordered_json rows = ordered_json::array();
-    for (const TunedEntry &e : entries)
+    for (const TunedEntry &e : entries) {
         rows.push_back({{"kernel", e.key.kernel},
                         {"tier", e.key.tier},
                         {"cpu", e.key.cpu},
@@ -100,16 +100,18 @@ std::string tuned_json(const std::vector<TunedEntry> &entries) {
                         {"gain", e.gain},
                         {"date", e.date},
                         {"objective", e.objective}});
+    }
     return ordered_json{{"lacuna_tuned", 1}, {"entries", rows}}.dump(2) + "\n";
 }
 
 std::vector<TunedEntry> merged(const std::vector<TunedEntry> &a, const std::vector<TunedEntry> &b) {
     std::map<std::string, TunedEntry> latest;
-    for (const auto *entries : {&a, &b})
+    for (const auto *entries : {&a, &b}) {
         for (const TunedEntry &e : *entries) {
             const auto [place, added] = latest.emplace(e.key.text(), e);
             if (!added && place->second.date < e.date) place->second = e;
         }
+    }
     std::vector<TunedEntry> all;
     for (const auto &[key, entry] : latest) all.push_back(entry);
     return all;

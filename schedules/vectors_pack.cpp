@@ -39,7 +39,7 @@ void by_squares(Func out, const Var &ki, const Var &d, Transposition &t, int pan
         .unroll(ki)
         .unroll(feature);
     // All of a square at once: its vectors stay in registers.
-    for (Func &shuffle : t.shuffles)
+    for (Func &shuffle : t.shuffles) {
         shuffle.compute_at(out, block)
             .store_in(MemoryType::Stack)
             .bound(t.parity, 0, 2)
@@ -52,6 +52,7 @@ void by_squares(Func out, const Var &ki, const Var &d, Transposition &t, int pan
             .unroll(t.parity)
             .unroll(t.pair)
             .unroll(t.keys);
+    }
 }
 
 namespace {
@@ -80,7 +81,8 @@ void keys(PackKeysStages &s, const Tile &, int lanes) {
         if (s.quantised.lane_largest.defined())
             s.quantised.units.compute_at(s.packed, s.p)
                 .vectorize(s.quantised.d, lanes, TailStrategy::GuardWithIf);
-        return quantised(s.quantised);
+        quantised(s.quantised);
+        return;
     }
     s.largest.update().atomic().vectorize(s.lanes);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
@@ -95,7 +97,10 @@ void values(PackValuesStages &s, const Tile &, int lanes) {
         .vectorize(s.di, lanes)
         .unroll(s.di)
         .unroll(s.plane);
-    if (s.quantised.scales.defined()) return quantised(s.quantised);
+    if (s.quantised.scales.defined()) {
+        quantised(s.quantised);
+        return;
+    }
     s.largest.update().atomic().vectorize(s.lanes);
     s.magnitude.compute_at(s.nonfinite, s.p).vectorize(s.l, lanes).unroll(s.l);
     s.magnitude.update()
