@@ -12,7 +12,7 @@ struct GatherInputs {
     Halide::Func tokens;                    // (lane, slot, item) -> token
     Halide::Expr token_count;               // for a bounds promise alone
     Halide::Expr careful;                   // some value of V may be Inf or NaN. Of K nobody knows
-    bool by_squares;                        // K is transposed so
+    bool by_squares;                        // K is transposed so, where squares fit
     bool single_row;  // K is not transposed, and a score is summed as in pairs
 };
 

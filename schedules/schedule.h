@@ -15,7 +15,7 @@ struct Schedule {
     void (*merge)(MergeStages &, const Tile &, int lanes);
     void (*summarise)(SummariseStages &, const Tile &, int lanes);
     void (*route)(RouteStages &, const Tile &, int lanes);
-    bool by_squares = false;  // K is transposed so
+    bool by_squares = false;  // K is transposed so: generators/transpose.h
 };
 
 extern const Schedule kGenericSchedule;  // slow, always right
