@@ -46,11 +46,10 @@ void gather(GatherStages &s, const GatherInputs &lists, PartialInputs in, int he
         const auto row = [&](const Expr &d, const Expr &ki) {
             return lists.keys(d, token(ki, s.kj, s.i));
         };
-        Transposition &t = s.transposition;
-        t.side = lists.by_squares ? square_side(lists.keys.type().bits(), head_dim, f) : 0;
+        s.transposition.side =
+            lists.by_squares ? square_side(lists.keys.type().bits(), head_dim, f) : 0;
         const Func panels("panels");
-        panels(s.ki, s.d, s.kj, s.i) =
-            t.side > 0 ? transpose(t, s.ki, s.d, {s.kj, s.i}, row) : row(s.d, s.ki);
+        panels(s.ki, s.d, s.kj, s.i) = transpose(s.transposition, s.ki, s.d, {s.kj, s.i}, row);
         s.panels = panels;
         in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
             return panels(ki, d, slot, item);

@@ -69,9 +69,7 @@ namespace {
 void define_panels(PackKeysStages &s, const Type &type, const Format &f, bool by_squares) {
     s.transposition.side = by_squares ? square_side(type.bits(), s.head_dim, f) : 0;
     const auto row = [&](const Expr &d, const Expr &ki) { return s.rows(d, ki, s.p); };
-    s.packed(s.ki, s.d, s.p) = s.transposition.side > 0
-                                   ? transpose(s.transposition, s.ki, s.d, {s.p}, row)
-                                   : row(s.d, s.ki);
+    s.packed(s.ki, s.d, s.p) = transpose(s.transposition, s.ki, s.d, {s.p}, row);
 }
 
 }  // namespace

@@ -15,6 +15,7 @@ int square_side(int bits, int features, const Format &f) {
 
 Expr transpose(Transposition &t, const Var &ki, const Var &d, const std::vector<Var> &rest,
                const std::function<Expr(const Expr &d, const Expr &ki)> &row) {
+    if (t.side == 0) return row(d, ki);
     const int side = t.side, half = side / 2;
     std::vector<Expr> square{t.keys, t.features};
     square.insert(square.end(), rest.begin(), rest.end());

@@ -23,7 +23,8 @@ struct Transposition {
 // The side of the squares that cover a panel of elements of `bits`; 0: better by rows.
 int square_side(int bits, int features, const Format &f);
 
-// What has element row(d, ki) at (ki, d), and depends on `rest`.
+// What has element row(d, ki) at (ki, d), and depends on `rest`; row(d, ki) itself where t has no
+// side.
 Halide::Expr transpose(
     Transposition &t, const Halide::Var &ki, const Halide::Var &d,
     const std::vector<Halide::Var> &rest,

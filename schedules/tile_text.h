@@ -29,7 +29,7 @@ inline std::string tile_text(const Tile &t, const char *separator = ",") {
 // them, have one score_panels; seven have whole planes.
 inline bool parse_tile(const std::string &text, Tile &tile) {
     Tile t{};
-    int end = 0, ends[3] = {};
+    int ends[3] = {};  // of six numbers, seven and eight
     const int read =
         std::sscanf(text.c_str(), "%3d,%3d,%3d,%3d,%3d,%3d%n,%3d%n,%3d%n", &t.rows, &t.score_rows,
                     &t.value_rows, &t.score_unroll, &t.value_unroll, &t.value_planes, &ends[0],
@@ -37,8 +37,7 @@ inline bool parse_tile(const std::string &text, Tile &tile) {
     if (read < 6) return false;
     if (read == 6) t.score_panels = 1;
     if (read == 8 && t.plane_parts == 1) return false;
-    end = ends[read - 6];
-    const std::string rest = text.substr(static_cast<size_t>(end));
+    const std::string rest = text.substr(static_cast<size_t>(ends[read - 6]));
     if (!rest.empty() && rest != ",streams") return false;
     t.streams = !rest.empty();
     for (const int n : {t.rows, t.score_rows, t.value_rows, t.score_unroll, t.value_unroll,

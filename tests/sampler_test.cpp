@@ -134,9 +134,9 @@ TEST(Sampler, BeatsRandomAtEqualTrials) {
 TEST(Sampler, HandsOutEachTileOnce) {
     SpaceRequest request = avx2();
     request.few = true;
-    request.most_rows = 1;
-    request.head_dim = request.value_dim = 8;
-    request.start = {1, 1, 1, 1, 1, 1};
+    request.most_rows = 2;
+    request.head_dim = request.value_dim = 2;
+    request.start = {2, 2, 2, 1, 1, 1};
     const std::vector<Tile> space = tile_space(request);
     Sampler sampler(space, 1);
     std::set<std::string> seen;
