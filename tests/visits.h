@@ -90,11 +90,25 @@ private:
         const Workspace workspace(*plan_, 1, true, scratch_memory_.data());
         const Scratch scratch = workspace.scratch(0);
         const Layout &layout = plan_->layouts[0];
+        for (int s = 0; s < plan_->store_count; s++)
+            check_pieces(workspace.store(layout, 0, s), layout.panels_per_residue[s]);
         for (int b = 0; b < layout.blocks; b++) {
             const TileBlock &block = plan_->blocks[layout.first_block + b];
             for (int t = 0; t < block.tiles; t++)
                 walk_tile(scratch, layout, plan_->tiles[block.first_tile + t]);
             check_packs(layout, b);
+        }
+    }
+
+    // A packing call writes its panels side by side.
+    void check_pieces(const PackedStore &store, int panels) {
+        const int piece = piece_panels(*plan_->variant);
+        if (piece * plan_->variant->panel_keys != kPieceKeys || kPackPanels % piece != 0)
+            fault = "a packing call takes other keys";
+        for (int panel = 0; panel < panels; panel++) {
+            const int first = panel / piece * piece;
+            if (store.place(0, panel) != store.place(0, first) + panel - first)
+                fault = "the panels of a packing call lie apart";
         }
     }
 
