@@ -46,6 +46,7 @@ struct Segment {
     int32_t row_stride = 1;
     Source source = Source::kPanels;
     int32_t list_tokens = 0;
+    int64_t list_keys = 0;  // of a list, as a rule; 0: any number
     // Do both visit the same panels for the same rows?
     bool same_panels(const Segment &s) const {
         return source == Source::kPanels && s.source == source && s.modulus == modulus &&
@@ -53,7 +54,9 @@ struct Segment {
     }
     static Segment contiguous() { return {}; }
     static Segment own_class(int32_t modulus) { return {modulus, modulus, modulus}; }
-    static Segment listed(int32_t tokens) { return {1, 1, 1, Source::kList, tokens}; }
+    static Segment listed(int32_t tokens, int64_t keys = 0) {
+        return {1, 1, 1, Source::kList, tokens, keys};
+    }
     static Segment pairs() { return {1, 1, 1, Source::kPairs, 0}; }
 };
 

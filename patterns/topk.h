@@ -30,7 +30,7 @@ struct TopK : ListedAtom<TopK> {
         return floor_div(q - in.q_start, tile(a));
     }
     static Segment segment(const lac_atom &a) {
-        return by_blocks(a) ? Segment::contiguous() : Segment::listed(tile(a));
+        return by_blocks(a) ? Segment::contiguous() : Segment::listed(tile(a), best(a));
     }
     static ListShape list_shape(const lac_atom &a, int64_t queries, int64_t) {
         return {ceil_div(queries, tile(a)), block(a), false, cap(a), tile(a)};

@@ -30,8 +30,9 @@ Need need_of(const lac_plan &plan, const SegmentInfo &info) {
     }
     if (all) need = {kAll, 0};
     if (info.owner.atoms != kWhole.atoms || reads_globals(plan.pattern)) return need;
-    // Rows in order of keys end at the crossover.
-    return {need.first > 0 ? plan.crossover : smaller<int64_t>(need.last, plan.crossover), 0};
+    // Rows in order of keys end at the crossover, and no later one reads what they do.
+    if (need.first > 0 || need.last >= plan.crossover) return {0, plan.crossover};
+    return {need.last, 0};
 }
 
 CacheStore store_of(const lac_plan &plan, int32_t store, const lac_cache_options &o) {

@@ -5,7 +5,7 @@ namespace lacuna {
 
 namespace {
 
-constexpr int64_t kLatestCrossover = 4096;
+constexpr int64_t kLatestCrossover = 8192;
 
 int32_t store_for(lac_plan &plan, const Segment &s) {
     if (s.source != Source::kPanels) return kNoStore;
@@ -65,11 +65,31 @@ int64_t dense_cost(const lac_variant &v, int64_t rows) {
     return tiles * (v.tile_pairs + v.panel_keys * tile_rows / 2) + tiles * (tiles + 1) / 2 * square;
 }
 
+// Keys that are listed one by one cost more than those of panels: up to which position all earlier
+// keys cost less than the lists, at their usual length. What rows share of a list is fetched once;
+// a single row's kernel takes half the time a key.
+int64_t crossover_of_lists(const lac_plan &plan) {
+    const lac_variant &v = *plan.variant;
+    int64_t at = 0;
+    for (int32_t g = 0; v.list_pairs > 0 && g < plan.group_count; g++) {
+        const Group &group = plan.group[g];
+        if (group.list_tokens == 0) continue;
+        const int64_t rows = int64_t{group.list_tokens} * group.row_heads;
+        const int64_t cost = rows == 1 ? (v.list_pairs + 1) / 2 : v.list_pairs + rows;
+        for (int32_t s = 0; s < group.segments; s++) {
+            const SegmentInfo &info = plan.segment[group.first_segment + s];
+            const int64_t keys = segment_of(listing_atom(plan, info)).list_keys;
+            at = larger(at, ceil_div(keys * cost, rows));
+        }
+    }
+    return smaller(ceil_div(at, int64_t{v.usual_rows}) * v.usual_rows, kLatestCrossover);
+}
+
 // Rows of a residue class lie far apart: in a short sequence a tile holds few of them, and dense
 // order is faster. The first position from which a pattern runs in its own order: the worst case
 // is a sequence that ends one row into every class, and it may cost a tenth more than dense. A
 // function of pattern and tier alone, so that a row is summed alike however a call is cut.
-int64_t crossover_of(const lac_plan &plan) {
+int64_t crossover_of_classes(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t classes = 1;
     for (int32_t g = 0; g < plan.group_count; g++)
@@ -108,7 +128,8 @@ void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &patte
     const bool own_lists =
         row_reader(pattern) && plan.lists.heads == plan.heads && plan.heads != plan.kv_heads;
     group_segments(plan, own_lists);
-    plan.crossover = static_cast<int32_t>(crossover_of(plan));
+    plan.crossover =
+        static_cast<int32_t>(larger(crossover_of_classes(plan), crossover_of_lists(plan)));
     if (reads_globals(pattern) || plan.crossover > 0) {
         Group &g = plan.group[plan.group_count];
         g = group_of(plan, Segment::contiguous(), false);

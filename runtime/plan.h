@@ -137,6 +137,11 @@ inline const lac_atom &listing_atom(const lac_plan &plan, const SegmentInfo &inf
     return plan.pattern.atom[first_of(info.owner.atoms)];
 }
 
+// Of a mask word.
+inline uint32_t all_lanes(const lac_variant &v) {
+    return v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
+}
+
 inline int32_t piece_panels(const lac_variant &v) { return larger(1, kPieceKeys / v.panel_keys); }
 
 // Residue classes that hold a key of a sequence, and the places of all their panels.

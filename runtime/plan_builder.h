@@ -56,6 +56,13 @@ private:
     Maybe owned_panels(int32_t segment, int64_t first, int64_t end) const;
     Lanes keys_of_panel(int32_t segment, int64_t panel) const;
 
+    // plan_rows.cpp: the panels of rows with lists, in order
+    bool lists_in_order(int32_t segment) const;
+    void add_listed_rows(int32_t segment);
+    void put_words(int32_t segment, int32_t panel, const uint32_t *words);
+    void add_listed(uint32_t *words, int32_t panels) const;
+    void add_unlisted(int32_t segment, int64_t panel, uint32_t *words) const;
+
     template <class T>
     void put(const T *array, int64_t index, const T &value) {
         if (write_) const_cast<T *>(array)[index] = value;

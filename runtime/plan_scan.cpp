@@ -13,6 +13,7 @@ void PlanBuilder::add_segment_runs(int32_t segment) {
 }
 
 void PlanBuilder::add_panel_runs(int32_t segment) {
+    if (lists_in_order(segment)) return add_listed_rows(segment);
     const SegmentInfo &info = plan_.segment[segment];
     const KeyRanges keys =
         keys_of(plan_.pattern, info.owner.atoms, {rows_.lo, rows_.hi, layout_.k_tokens, kv_head_});
@@ -122,7 +123,7 @@ bool PlanBuilder::add_alike(int32_t segment, int64_t first, int64_t end) {
                                        {Span::one(head), Span::one(row.position()), keys, n, in_});
         if (kept.can_hold && kept.can_fail) return false;
         if (!kept.can_hold) continue;
-        words[r] = v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
+        words[r] = all_lanes(v);
         rows++;
     }
     if (rows == 0) return true;
@@ -154,7 +155,6 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
     const lac_variant &v = *plan_.variant;
     const SegmentInfo &info = plan_.segment[segment];
     const Lanes lanes = keys_of_panel(segment, panel), n = Lanes::one(layout_.k_tokens);
-    const uint32_t used = v.panel_keys == kLanes ? ~0u : (1u << v.panel_keys) - 1;
     int64_t kept = 0, token = -1;
     uint32_t word = 0;
     TileRowCursor row(plan_, tile_, globals_);
@@ -165,7 +165,7 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
             const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
             const Pair<Lanes> pair{Lanes::one(head), Lanes::one(row.position()), lanes, n, in_};
             word =
-                used &
+                all_lanes(v) &
                 owned<Lanes>(plan_.pattern, info.owner, pair, info.source == Source::kList).word();
             token = row.position();
         }

@@ -26,6 +26,7 @@ set(LACUNA_RUNTIME_SOURCES
     runtime/plan.cpp
     runtime/plan_builder.cpp
     runtime/plan_packs.cpp
+    runtime/plan_rows.cpp
     runtime/plan_scan.cpp
     runtime/pool.cpp
     runtime/rope.cpp

@@ -13,6 +13,7 @@ struct Format {
     int lanes;       // partial maxima and sums a row keeps; divides panel_keys
     int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: decides up to which
                      // position residue classes run in dense order
+    int list_pairs;  // cost of a listed key beside its rows, in the same: the same for short lists
     int key_group = 2;    // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
                           // 4: in two digits of 8
     int value_group = 2;  // of V of 8 bits: keys side by side, multiplied by weights likewise; 1:

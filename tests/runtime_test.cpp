@@ -211,13 +211,12 @@ TEST(Status, PanelsOfTooManyClasses) {
 
 // A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone.
 TEST(Plan, OfATunedTileHasTheSameCrossover) {
-    for (const char *text : {"strided:16", "window:32+strided:16", "dilated:9,7"}) {
+    for (const char *text : {"strided:16", "window:32+strided:16", "dilated:9,7", "topk:40"}) {
         const lac_pattern pattern = parse(text);
-        const Problem p = [] {
-            Problem p;
-            p.q_tokens = p.k_tokens = 4096;
-            return p;
-        }();
+        Problem p;
+        p.pattern = text;
+        p.q_tokens = p.k_tokens = 4096;
+        if (row_reader(pattern)) give_lists(p, 1, false);
         const lac_shape shape = p.shape();
         std::set<int32_t> found;
         for (const int rows : {4, 8, 12, 16}) {

@@ -14,7 +14,9 @@
 namespace lacuna {
 namespace {
 
-SpaceRequest avx2() { return {{16, 20, 16, 8, 300}, 16, 128, 128, false, 12, {12, 6, 6, 1, 2, 1}}; }
+SpaceRequest avx2() {
+    return {{16, 20, 16, 8, 300, 8}, 16, 128, 128, false, 12, {12, 6, 6, 1, 2, 1}};
+}
 
 TEST(TileSpace, HoldsEachTileOnceAndNoneThatSpills) {
     const SpaceRequest request = avx2();
