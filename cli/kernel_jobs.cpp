@@ -6,6 +6,7 @@
 #include "cli/cache.h"
 #include "cli/embedded.h"
 #include "cli/errors.h"
+#include "cli/files.h"
 #include "cli/pattern_option.h"
 #include "cli/process.h"
 #include "generators/fixed8.h"
@@ -38,7 +39,13 @@ void compile(const Platform &platform, const Function &f, const fs::path &object
     std::string error;
     try {
         Halide::Internal::execute_generator(args);
-        for (const auto &entry : fs::directory_iterator(dir)) fs::rename(entry.path(), object);
+        for (const auto &entry : fs::directory_iterator(dir)) {
+            // Scratch of more than 16 KiB: no runtime here would serve it.
+            if (read_file(entry.path().string()).find("halide_malloc") != std::string::npos)
+                error = "its scratch does not fit on the stack";
+            else
+                fs::rename(entry.path(), object);
+        }
     } catch (const Halide::Error &e) {  // no std::exception
         error = e.what();
     } catch (const std::exception &e) {

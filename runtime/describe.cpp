@@ -6,6 +6,8 @@ namespace lacuna {
 namespace {
 
 constexpr int64_t kLatestCrossover = 8192;
+constexpr int64_t kPackPairs = 9;  // cost of packing a key once more, in (row, key) pairs
+constexpr int64_t kFewRows = 4;    // of a tile that a step's kernel takes
 
 int32_t store_for(lac_plan &plan, const Segment &s) {
     if (s.source != Source::kPanels) return kNoStore;
@@ -54,10 +56,6 @@ void group_segments(lac_plan &plan, bool own_lists) {
     }
 }
 
-// What (row, key) pairs a tile costs that computes so many panels.
-int64_t tile_cost(const lac_variant &v, int64_t panels) {
-    return v.tile_pairs + panels * v.panel_keys * v.usual_rows;
-}
 // Of causal tiles 1, 2, 3, … of dense order, half a panel of each in vain.
 int64_t dense_cost(const lac_variant &v, int64_t rows) {
     const int64_t tile_rows = v.usual_rows, square = tile_rows * tile_rows;
@@ -66,8 +64,8 @@ int64_t dense_cost(const lac_variant &v, int64_t rows) {
 }
 
 // Keys that are listed one by one cost more than those of panels: up to which position all earlier
-// keys cost less than the lists, at their usual length. What rows share of a list is fetched once;
-// a single row's kernel takes half the time a key.
+// keys cost less than a list of the usual length with its tile. What rows share of a list is
+// fetched once; a single row's kernel takes a quarter of the time a key.
 int64_t crossover_of_lists(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t at = 0;
@@ -75,20 +73,35 @@ int64_t crossover_of_lists(const lac_plan &plan) {
         const Group &group = plan.group[g];
         if (group.list_tokens == 0) continue;
         const int64_t rows = int64_t{group.list_tokens} * group.row_heads;
-        const int64_t cost = rows == 1 ? (v.list_pairs + 1) / 2 : v.list_pairs + rows;
         for (int32_t s = 0; s < group.segments; s++) {
             const SegmentInfo &info = plan.segment[group.first_segment + s];
             const int64_t keys = segment_of(listing_atom(plan, info)).list_keys;
-            at = larger(at, ceil_div(keys * cost, rows));
+            const int64_t shared = keys * (v.list_pairs + rows);
+            const int64_t pairs = v.tile_pairs + (rows == 1 ? shared / 4 : shared);
+            at = larger(at, pairs / rows - v.tile_pairs / v.usual_rows);
         }
     }
     return smaller(ceil_div(at, int64_t{v.usual_rows}) * v.usual_rows, kLatestCrossover);
 }
 
+// May sequences of so many rows more than `at` run in classes from there on? So many rows of each
+// class: tiles of their own, which compute whole panels for kFewRows rows or all of a tile, and
+// keys that are packed once more. A tenth more than dense is allowed.
+bool pays_in_classes(const lac_plan &plan, int64_t classes, int64_t at, int64_t rows) {
+    const lac_variant &v = *plan.variant;
+    const int64_t end = at + classes * rows;
+    const int64_t keys = ceil_div(end, classes * v.panel_keys) * v.panel_keys;  // of a class
+    int64_t tile = v.tile_pairs + keys * (rows <= kFewRows ? kFewRows : v.usual_rows);
+    // Rows that pass through several groups are folded in between.
+    if (plan.group_count > 1) tile += tile / 2;
+    const int64_t sparse = classes * (tile + keys * kPackPairs);
+    return 10 * (dense_cost(v, at) + sparse) <= 11 * dense_cost(v, end);
+}
+
 // Rows of a residue class lie far apart: in a short sequence a tile holds few of them, and dense
 // order is faster. The first position from which a pattern runs in its own order: the worst case
-// is a sequence that ends one row into every class, and it may cost a tenth more than dense. A
-// function of pattern and tier alone, so that a row is summed alike however a call is cut.
+// is a sequence that ends one row, or one more than few, into every class. A function of pattern
+// and tier alone, so that a row is summed alike however a call is cut.
 int64_t crossover_of_classes(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t classes = 1;
@@ -96,12 +109,9 @@ int64_t crossover_of_classes(const lac_plan &plan) {
         classes = larger<int64_t>(classes, plan.group[g].row_stride);
     if (classes == 1) return 0;
     classes = smaller<int64_t>(classes, kLatestCrossover);
-    // Rows that pass through several groups are folded in between.
-    int64_t sparse = classes * tile_cost(v, 1);
-    if (plan.group_count > 1) sparse += sparse / 2;
     int64_t at = v.usual_rows;
-    while (at < kLatestCrossover &&
-           10 * (dense_cost(v, at) + sparse) > 11 * dense_cost(v, at + classes))
+    while (at < kLatestCrossover && !(pays_in_classes(plan, classes, at, 1) &&
+                                      pays_in_classes(plan, classes, at, kFewRows + 1)))
         at += v.usual_rows;
     return at;
 }

@@ -45,6 +45,28 @@ TEST(KernelJobs, ANameStandsForOneFunction) {
     }
 }
 
+// Compiles the partial kernel of a pattern with this Tile.
+void compile_partial(const char *target, const char *tier_name, const char *pattern, Tile tile) {
+    const Platform &platform = *find_platform(target);
+    const Tier &tier = *find_tier(platform, tier_name);
+    const std::string spec =
+        std::string(R"({"kernels": [{"head_dim": 64, "pattern": ")") + pattern + "\"}]}";
+    const KernelSpec kernel = parse_spec(spec, "s.json").kernels[0];
+    compile_functions(platform,
+                      {functions_of("lac", kernel, platform, tier, {tile, tier.few}).partial},
+                      [](const std::string &) {});
+}
+
+// A tile's scores take all of the stack that Halide gives: a kernel that needs more does not link.
+TEST(KernelJobs, ScratchIsOnTheStack) {
+    const Tile avx512 = find_tier(*find_platform("host"), "avx512")->tile;
+    for (const char *pattern : {"every:2+block:2", "strided:4+block:4", "dilated:9,3+block:3"})
+        EXPECT_NO_THROW(compile_partial("host", "avx512", pattern, avx512)) << pattern;
+    Tile large = avx512;
+    large.rows = 24;
+    EXPECT_THROW(compile_partial("host", "avx512", "window:9", large), std::exception);
+}
+
 // Zen 4 and Sapphire Rapids multiply and add pairs of 16 bits in one instruction.
 TEST(KernelJobs, VnniHasCodeOfItsOwnForIntegersAlone) {
     const Platform &host = *find_platform("host");

@@ -225,9 +225,9 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
  * panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
-/* Patterns with residue classes (dilated, strided) and topk of single keys run in dense order, with
- * the same mask, for queries before this position (bidi: in sequences of at most so many tokens):
- * there it is faster. 0 for other patterns. */
+/* Patterns with residue classes (dilated, strided) and with rows of single keys (mask:csr, topk) run
+ * in dense order, with the same mask, for queries before this position (bidi: in sequences of at
+ * most so many tokens): there it is faster. 0 for other patterns. */
 int32_t lac_plan_crossover(const lac_plan *plan);
 
 /* ---- attention ----------------------------------------------------------------------------- */
