@@ -39,7 +39,7 @@ struct Options {
     int layers = 1;
     double min_time = 1;
     Remote remote;
-    bool words = false, no_dense = false, json = false;
+    bool words = false, own_order = false, no_dense = false, json = false;
     BenchListOptions lists;
 };
 
@@ -52,7 +52,9 @@ ProblemSize size_of(const Options &o, int tokens, int head_dim) {
         throw usage("--queries " + std::to_string(queries) + ": expected at most the " +
                     std::to_string(tokens) + " of --tokens");
     const int heads = heads_of(o), kv_heads = o.shape.kv_heads > 0 ? o.shape.kv_heads : heads;
-    return size_of(o.shape, heads, kv_heads, queries, tokens, head_dim);
+    ProblemSize size = size_of(o.shape, heads, kv_heads, queries, tokens, head_dim);
+    size.own_order = o.own_order;
+    return size;
 }
 
 void refuse_beyond_memory(const ProblemSize &s) {
@@ -105,6 +107,7 @@ void measure_pattern(const Options &o, std::vector<BenchEntry> &entries) {
     if (decode && reads_lists(pattern))
         throw usage("--phase decode: " + canonical(pattern) +
                     " reads lists, which are benched with --phase prefill --queries 1");
+    if (o.own_order && o.remote) throw usage("--own-order: not with --target");
     if (!decode && o.layers != 1) throw usage("--layers: only with --phase decode");
     const std::vector<ProblemSize> sizes = sizes_of(o);
     head_ranges(pattern, heads_of(o), "--heads");  // for its check
@@ -193,6 +196,8 @@ void add_bench(CLI::App &app) {
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
     command->add_flag("--words", o->words, "mask words instead of the pattern compiled in");
+    command->add_flag("--own-order", o->own_order,
+                      "no query in dense order, as no_dense_order says");
     command->add_flag("--no-dense", o->no_dense, "do not measure the dense kernel");
     command->add_flag("--json", o->json, "print Google Benchmark's JSON");
     command->add_option("--out", o->out, "write that JSON to this file as well");

@@ -76,6 +76,7 @@ std::string name_of(const BenchEntry &e) {
     if (s.kv_heads != s.heads) name += "/kv_heads:" + std::to_string(s.kv_heads);
     if (s.value_dim != s.head_dim) name += "/value_dim:" + std::to_string(s.value_dim);
     if (s.dtypes.name() != "f32") name += "/dtype:" + s.dtypes.name();
+    if (s.own_order) name += "/own_order";
     if (s.batch > 1) name += "/batch:" + std::to_string(s.batch);
     if (e.lists) name += name_of(*e.lists, s);
     return name + "/threads:" + std::to_string(e.threads);

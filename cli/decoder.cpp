@@ -36,7 +36,8 @@ Decoder::Decoder(const lac_kernel &kernel, const lac_pattern &pattern, const Pro
                                     size.q_tokens,
                                     0,
                                     nullptr,
-                                    nullptr};
+                                    nullptr,
+                                    size.own_order};
     lac::check(lac_cache_bytes(&kernel_, &pattern_, &options, &cache_bytes_));
     for (int b = 0; b < size.batch; b++) {
         memory_.emplace_back(cache_bytes_);
@@ -65,7 +66,7 @@ void Decoder::append(void *k, void *v, int32_t count) {
 
 lac_shape Decoder::shape() const {
     return {sizeof(lac_shape), size_.batch, size_.heads, size_.kv_heads, queries_, tokens_,
-            nullptr,           nullptr,     nullptr,     nullptr,        nullptr};
+            nullptr,           nullptr,     nullptr,     nullptr,        nullptr,  size_.own_order};
 }
 
 void Decoder::plan(int32_t queries) {

@@ -28,8 +28,8 @@ int64_t kept_pairs(const lac_pattern &pattern, int32_t heads, int32_t kv_heads, 
     const lac_variant variant = sizes_alone();
     const lac_bundle bundle{};
     const lac_kernel kernel{sizeof(lac_kernel), &bundle, &variant, "none"};
-    const lac_shape shape{sizeof(lac_shape), 1,       heads,   kv_heads, tokens, tokens,
-                          nullptr,           nullptr, nullptr, nullptr,  nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       heads,   kv_heads, tokens,  tokens,
+                          nullptr,           nullptr, nullptr, nullptr,  nullptr, 0};
     size_t bytes = 0;
     lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
     const lac::Memory memory(bytes);

@@ -15,6 +15,7 @@ struct ProblemSize {
     int32_t batch, heads, kv_heads, q_tokens, k_tokens, head_dim, value_dim;
     int32_t q_start;  // position of every sequence's first query
     Dtypes dtypes{};
+    bool own_order = false;  // no query in dense order
 
     int64_t units() const { return int64_t{batch} * heads; }  // query heads of all sequences
     int64_t rows() const { return int64_t{batch} * heads * q_tokens; }
@@ -33,7 +34,7 @@ struct ProblemSize {
     // q_starts: q_start for each sequence.
     lac_shape shape(const int32_t *q_starts, const lac_lists *lists) const {
         return {sizeof(lac_shape), batch,   heads,    kv_heads, q_tokens, k_tokens,
-                nullptr,           nullptr, q_starts, lists,    nullptr};
+                nullptr,           nullptr, q_starts, lists,    nullptr,  own_order};
     }
 };
 

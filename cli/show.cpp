@@ -144,7 +144,8 @@ lac_shape shape_of(const ShowOptions &o, const lac_pattern &pattern, const ListF
             nullptr,
             nullptr,
             nullptr,
-            nullptr};
+            nullptr,
+            0};
 }
 
 // Ranges of equal patterns, cut where another list begins.

@@ -22,7 +22,7 @@ double attend(const lac_pattern &pattern, const lac_tensor &q, const lac_tensor 
     const lac_request request{sizeof request, LAC_F32, q.features, v.features,
                               &pattern,       {},      {},         {}};
     const lac_shape shape{sizeof shape, 1,       q.heads, k.heads, q.tokens, k.tokens,
-                          nullptr,      nullptr, nullptr, nullptr, nullptr};
+                          nullptr,      nullptr, nullptr, nullptr, nullptr,  0};
     lac::Attention attention(lac_kernels, request, pattern, shape, threads);
     lac::Pool pool(threads);
     lac_args args{};

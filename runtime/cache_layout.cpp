@@ -129,7 +129,7 @@ Carver after_heads(const lac_cache &cache) {
 
 lac_shape shape_of(const lac_cache_options &o, int32_t q_tokens) {
     return {sizeof(lac_shape), 1,       o.heads, o.kv_heads, q_tokens, o.max_context,
-            nullptr,           nullptr, nullptr, nullptr,    nullptr};
+            nullptr,           nullptr, nullptr, nullptr,    nullptr,  o.no_dense_order};
 }
 
 lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,

@@ -132,14 +132,16 @@ void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &patte
     plan.heads_differ = by_head(pattern, shape);
     plan.query_heads_differ = by_query_head(pattern, shape);
     plan.tree = shape.tree;
+    plan.no_dense_order = shape.no_dense_order;
     plan.rows_differ = plan.query_heads_differ || row_reader(pattern) || plan.tree;
     if (reads_lists(pattern)) plan.lists = *shape.lists;
     if (!reads_globals(pattern)) plan.lists.globals = nullptr;
     const bool own_lists =
         row_reader(pattern) && plan.lists.heads == plan.heads && plan.heads != plan.kv_heads;
     group_segments(plan, own_lists);
-    plan.crossover =
-        static_cast<int32_t>(larger(crossover_of_classes(plan), crossover_of_lists(plan)));
+    if (!shape.no_dense_order)
+        plan.crossover =
+            static_cast<int32_t>(larger(crossover_of_classes(plan), crossover_of_lists(plan)));
     if (reads_globals(pattern) || plan.crossover > 0) {
         Group &g = plan.group[plan.group_count];
         g = group_of(plan, Segment::contiguous(), false);

@@ -104,7 +104,8 @@ struct lac_plan {
     // pass through no other.
     int32_t segment_count, group_count, store_count;
     bool heads_differ, query_heads_differ;
-    bool rows_differ;   // by more than their place: query heads, or lists of blocks
+    bool rows_differ;  // by more than their place: query heads, or lists of blocks
+    int32_t no_dense_order;
     int32_t crossover;  // rows before this position, or bidi sequences as short, are such rows
     lacuna::SegmentInfo segment[lacuna::kMaxSegments];  // in fold order
     lacuna::Group group[lacuna::kMaxSegments];

@@ -39,6 +39,7 @@ lac_status validate_caches(const lac_step &step, int32_t q_tokens) {
         const lac_cache &c = *step.caches[b];
         if (c.kernel.variant != first.kernel.variant || c.options.heads != first.options.heads ||
             c.options.kv_heads != first.options.kv_heads ||
+            c.options.no_dense_order != first.options.no_dense_order ||
             !same_pattern(c.pattern, first.pattern) || !same_rope(c.rope, first.rope))
             return LAC_CACHE_MISMATCH;
         const int32_t queries = length_of(step.q_lengths, b, q_tokens);
@@ -53,7 +54,8 @@ bool fits(const lac_plan &plan, const lac_step &step, int32_t q_tokens) {
     if (plan.variant != first.kernel.variant || plan.batch != step.count ||
         plan.heads != first.options.heads || plan.kv_heads != first.options.kv_heads ||
         plan.q_tokens != q_tokens || !same_pattern(plan.pattern, first.pattern) ||
-        plan.tree != step.tree || !same_lists(plan, step))
+        plan.tree != step.tree || plan.no_dense_order != first.options.no_dense_order ||
+        !same_lists(plan, step))
         return false;
     for (int32_t b = 0; b < step.count; b++) {
         const Layout &layout = plan.layouts[plan.units[int64_t{b} * plan.kv_heads].layout];
@@ -105,8 +107,8 @@ lac_status lac_step_shape(const lac_step *step, int32_t q_tokens, int32_t *k_len
         k_lengths[b] = step->caches[b]->tokens;
         longest = larger(longest, k_lengths[b]);
     }
-    *shape = {sizeof(lac_shape), step->count, o.heads, o.kv_heads,  q_tokens,  longest,
-              step->q_lengths,   k_lengths,   nullptr, step->lists, step->tree};
+    *shape = {sizeof(lac_shape), step->count, o.heads, o.kv_heads,  q_tokens,   longest,
+              step->q_lengths,   k_lengths,   nullptr, step->lists, step->tree, o.no_dense_order};
     return LAC_OK;
 }
 

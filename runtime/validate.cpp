@@ -165,7 +165,8 @@ lac_status read_args(const lac_args *args, const lac_plan &plan, Call *call) {
 }  // namespace
 
 lac_status validate_shape(const lac_shape &s) {
-    if (s.size != sizeof(lac_shape)) return LAC_BAD_ARGUMENT;
+    if (s.size != sizeof(lac_shape) || s.no_dense_order < 0 || s.no_dense_order > 1)
+        return LAC_BAD_ARGUMENT;
     if (s.batch < 1 || s.heads < 1 || s.kv_heads < 1 || s.q_tokens < 1 || s.k_tokens < 1 ||
         s.heads % s.kv_heads)
         return LAC_BAD_SHAPE;

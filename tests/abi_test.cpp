@@ -139,7 +139,7 @@ TEST(Abi, CCallsLinkAndRefuse) {
 
 // What a caller may have stored or compiled in: a change is a change of LAC_ABI_VERSION.
 TEST(Abi, NumbersStay) {
-    EXPECT_EQ(LAC_ABI_VERSION, 5);
+    EXPECT_EQ(LAC_ABI_VERSION, 6);
     EXPECT_EQ(LAC_OK, 0);
     EXPECT_EQ(LAC_BAD_ARGUMENT, 1);
     EXPECT_EQ(LAC_OVERLAP, 15);

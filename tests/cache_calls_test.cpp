@@ -40,6 +40,13 @@ TEST(Cache, RefusesWhatItCannotDo) {
     int32_t lengths[2];
     lac_shape shape;
     EXPECT_EQ(lac_step_shape(&mixed, 1, lengths, &shape), LAC_CACHE_MISMATCH);
+
+    lac_cache_options own = options_of(p, 8, 0);
+    own.no_dense_order = 1;
+    const Cached of_own(best(), p.pattern, own);
+    const lac_cache *const orders[] = {cache.get(), of_own.get()};
+    const lac_step both{sizeof(lac_step), 2, orders, nullptr, nullptr, nullptr, nullptr};
+    EXPECT_EQ(lac_step_shape(&both, 1, lengths, &shape), LAC_CACHE_MISMATCH);
 }
 
 TEST(Cache, KeepsTheOutputOutOfIt) {
@@ -62,7 +69,8 @@ TEST(Cache, StepsTakeRoomForWhatTheyShare) {
     const lac_pattern pattern = parse("dense");
     const auto bytes = [&](int kv_heads, int threads) {
         const lac_kernel kernel = best();
-        const lac_cache_options options{sizeof options, 8, kv_heads, 32768, 1, 0, nullptr, nullptr};
+        const lac_cache_options options{sizeof options, 8,       kv_heads, 32768, 1, 0,
+                                        nullptr,        nullptr, 0};
         size_t n = 0;
         lac::check(lac_step_bytes(&kernel, &pattern, &options, 1, 1, threads, &n));
         return n;

@@ -23,7 +23,8 @@ inline lac_cache_options options_of(const Problem &p, int32_t max_append, int32_
             max_append,
             max_rollback,
             nullptr,
-            nullptr};
+            nullptr,
+            p.own_order};
 }
 
 // Memory of a cache, both ends of it guarded in turn.

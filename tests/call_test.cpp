@@ -116,8 +116,8 @@ TEST(Call, TypesAreEachTensors) {
     p.key_type = p.value_type = LAC_F16;
     const lac_pattern pattern = parse("window:9");
     lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, LAC_F16, LAC_F16, {}};
-    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       20,     20,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       20,      20,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     lac::Attention attention(lac_kernels, request, pattern, shape);
     Tensors t(p);
     const lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();
@@ -231,8 +231,8 @@ TEST(Call, TakesAnyStrideOfAnAxisOfOne) {
     p.q_tokens = p.k_tokens = 9;
     const lac_pattern pattern = parse("dense");
     const lac_request request{sizeof(lac_request), LAC_F32, 64, 64, nullptr, {}, {}, {}};
-    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       9,      9,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       9,       9,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     lac::Attention attention(lac_kernels, request, pattern, shape);
     Tensors t(p);
     lac_tensor q = t.q.view(), k = t.k.view(), v = t.v.view(), out = t.out.view();

@@ -78,7 +78,8 @@ protected:
                                   nullptr,
                                   &q_start,
                                   nullptr,
-                                  nullptr};
+                                  nullptr,
+                                  0};
             const OracleInput input{&pattern, &shape,
                                     0,        static_cast<int32_t>(head),
                                     rows,     keys,

@@ -235,7 +235,7 @@ TEST(Fixed8Cache, WhatItDoesNotDoIsRefused) {
     Fixed8 run({"dense", 1, 1, 1, 8, 8, 64});
     lac_kernel kernel;
     lac::check(run.find(&kernel));
-    lac_cache_options options{sizeof options, 1, 1, 8, 8, 0, nullptr, nullptr};
+    lac_cache_options options{sizeof options, 1, 1, 8, 8, 0, nullptr, nullptr, 0};
     size_t bytes = 0;
     const std::vector<float> ones(64, 1.0f);
     options.key_factors = ones.data();

@@ -11,8 +11,9 @@ namespace lacuna {
 class Fixed8Caches {
 public:
     Fixed8Caches(Fixed8 &run, int32_t max_append, int32_t max_rollback = 0)
-        : run_(run), options_{sizeof options_, run.size.heads, run.size.kv_heads, run.size.k_tokens,
-                              max_append,      max_rollback,   nullptr,           nullptr} {
+        : run_(run), options_{sizeof options_,   run.size.heads, run.size.kv_heads,
+                              run.size.k_tokens, max_append,     max_rollback,
+                              nullptr,           nullptr,        0} {
         lac::check(run.find(&kernel_));
         for (int b = 0; b < run.size.batch; b++) caches_.push_back(make(b));
     }

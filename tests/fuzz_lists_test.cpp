@@ -230,8 +230,8 @@ void one_case(Random &random, const lac_kernel &kernel, Counts &counts) {
     const int q = 1 + below(random, 9), kv_heads = 1 + below(random, 2);
     const int batch = 1 + below(random, 2);
     lac_shape shape{
-        sizeof(lac_shape), batch,   2 * kv_heads, kv_heads, q,      q + below(random, 20),
-        nullptr,           nullptr, nullptr,      nullptr,  nullptr};
+        sizeof(lac_shape), batch,   2 * kv_heads, kv_heads, q,       q + below(random, 20),
+        nullptr,           nullptr, nullptr,      nullptr,  nullptr, 0};
     Arrays a = plausible(random, pattern, shape);
     spoil(random, a);
     const Flush flush = below(random, 2) ? Flush::kBack : Flush::kFront;

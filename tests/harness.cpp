@@ -43,10 +43,12 @@ lac_shape Problem::shape() const {
             list(k_lengths),
             list(q_starts),
             lists,
-            tree.empty() ? nullptr : tree.data()};
+            tree.empty() ? nullptr : tree.data(),
+            own_order};
 }
 
 void give_lists(Problem &p, int heads, bool own_sequences) {
+    p.own_order = p.seed * 2654435761u >> 31;  // of about every second seed
     p.random_lists =
         std::make_shared<RandomLists>(parse(p.pattern), p.shape(), heads, p.seed, own_sequences);
     p.lists = p.random_lists->get();

@@ -40,13 +40,15 @@ struct Problem {
     int k_length(int b) const { return k_lengths.empty() ? k_tokens : k_lengths[b]; }
     int q_start(int b) const { return q_starts.empty() ? k_length(b) - q_length(b) : q_starts[b]; }
     std::vector<uint64_t> tree;                 // of drafted tokens, as in lac_shape; empty: none
+    bool own_order = false;                     // no query in dense order
     const lac_lists *lists = nullptr;           // checked
     std::shared_ptr<RandomLists> random_lists;  // keeps those of give_lists()
     lac_shape shape() const;                    // its arrays are this object's
     std::string describe() const;
 };
 
-// Random lists for the run-time atoms of the pattern; heads: see RandomLists.
+// Random lists for the run-time atoms of the pattern, and own order or not by the seed: short rows
+// of lists are else all in dense order. heads: see RandomLists.
 void give_lists(Problem &p, int heads, bool own_sequences);
 
 // A [batch, heads, tokens, features] tensor in guarded memory.

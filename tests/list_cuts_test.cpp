@@ -86,15 +86,16 @@ TEST_P(ListCuts, AndThreadsChangeNoBit) {
     const lac_kernel kernel = find_kernel(general_kernel(), GetParam());
     unsigned seed = 1;
     for (const char *pattern : kPatterns) {
-        for (const int kv_heads : {2, 4}) {
+        for (const int variety : {0, 1, 2, 3}) {
             Problem p;
             p.pattern = pattern;
             p.heads = 4;
-            p.kv_heads = kv_heads;
+            p.kv_heads = variety / 2 ? 4 : 2;
             p.q_tokens = 6 * kTile;
             p.k_tokens = 130;
             p.seed = seed++;
             give_lists(p, 1, false);
+            p.own_order = variety % 2;
             Tensors t(p);
             const ResultBits want = result(kernel, p, t, {});
             EXPECT_EQ(difference(result(kernel, p, t, {3, in_reverse, nullptr}), want), "")
@@ -127,19 +128,21 @@ void planned_step(const Cached &cache, const Problem &p, int queries, Tensors &t
 TEST_P(ListCuts, AndStepsOverACacheChangeNoBit) {
     const lac_kernel kernel = find_kernel(general_kernel(), GetParam());
     unsigned seed = 1;
-    for (const char *pattern : {"topk:30,tile=16", "topk:8", "sink:3+topk:9+window:9"}) {
+    const char *const patterns[] = {"topk:30,tile=16", "topk:8", "sink:3+topk:9+window:9"};
+    for (int i = 0; i < 6; i++) {
         Problem p;
-        p.pattern = pattern;
+        p.pattern = patterns[i / 2];
         p.heads = 4;
         p.kv_heads = 2;
         p.q_tokens = p.k_tokens = 8 * kTile;
         p.seed = seed++;
         give_lists(p, 1, false);
+        p.own_order = i % 2;
         Tensors t(p);
         const ResultBits want = result(kernel, p, t, {});
         clear_output(t);
-        // Room for the keys of one append: rows in order look back at the first keys alone.
-        Cached cache(kernel, pattern, options_of(p, kTile, 0));
+        // Room for the keys of one append: rows in dense order read the first keys alone.
+        Cached cache(kernel, p.pattern, options_of(p, kTile, 0));
         const int queries = p.pattern.find("tile") == std::string::npos ? 1 : kTile;
         while (cache.tokens() < p.k_tokens) {
             lac::check(cache.append(t, 0, queries));

@@ -18,7 +18,7 @@ class ListFilesTest : public Folder {
 protected:
     lac_shape shape() const {
         return {sizeof(lac_shape), kBatch,  kHeads,  kKvHeads, kQueries, kKeys,
-                nullptr,           nullptr, starts_, nullptr,  nullptr};
+                nullptr,           nullptr, starts_, nullptr,  nullptr,  0};
     }
     std::string put(const std::string &name, const std::string &bytes) const {
         std::ofstream(at(name), std::ios::binary) << bytes;
@@ -203,8 +203,8 @@ TEST_F(ListFilesTest, RandomRowsOfTopkHoldKKeys) {
 }
 
 TEST_F(ListFilesTest, ClustersAreRunsOfSixteenKeys) {
-    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       256,    256,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       256,     256,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     Lists lists;
     make_random_lists({0.25, true, 1, 0}, parse_pattern_option("bidi/mask:csr"), shape, lists);
     for (int row = 0; row < 256; row++) {

@@ -22,7 +22,7 @@ public:
           int32_t kv_heads) {
         const lac_kernel kernel{sizeof(lac_kernel), &lac_kernels, &entry.variants[tier], "sizes"};
         const lac_shape shape{sizeof(lac_shape), 1,       heads,   kv_heads, kTokens, kTokens,
-                              nullptr,           nullptr, nullptr, nullptr,  nullptr};
+                              nullptr,           nullptr, nullptr, nullptr,  nullptr, 0};
         size_t bytes = 0;
         lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
         memory_ = lac::Memory(bytes);
@@ -130,8 +130,8 @@ TEST(Memory, IsZeroForBadArguments) {
 void parts_lie_apart(const char *text, int32_t tiles) {
     const Trial s;
     const lac_pattern pattern = parse(text);
-    const lac_shape shape{sizeof(lac_shape), 2,       4,       2,       2000,   2000,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 2,       4,       2,       2000,    2000,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     size_t bytes = 0;
     lac::check(lac_plan_bytes(&s.kernel, &pattern, &shape, &bytes));
     const lac::Memory plan_memory(bytes);

@@ -265,8 +265,8 @@ const Spoil kSpoilers[] = {
 
 TEST(Parse, MalformedDescriptorsAreRefused) {
     const lac_pattern good = parsed("window:4+sink:1");
-    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       10,     10,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+    const lac_shape shape{sizeof(lac_shape), 1,       1,       1,       10,      10,
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     EXPECT_EQ(lac_pattern_attends(&good, &shape, 0, 0, 9, 9), 1);
     EXPECT_EQ(lac_pattern_attends(&good, &shape, 0, 0, 9, 5), 0);
     for (size_t i = 0; i < sizeof kSpoilers / sizeof *kSpoilers; i++) {

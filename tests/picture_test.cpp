@@ -13,7 +13,7 @@ namespace {
 Mask mask_for(const std::string &pattern, int32_t queries, int32_t tokens, int32_t heads = 1,
               int64_t head = 0) {
     const lac_shape shape{sizeof(lac_shape), 1,       heads,   heads,   queries, tokens,
-                          nullptr,           nullptr, nullptr, nullptr, nullptr};
+                          nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     return mask_of(parse_pattern_option(pattern), shape, head);
 }
 

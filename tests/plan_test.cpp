@@ -119,7 +119,8 @@ TEST(Plan, EnumeratesRandomUnions) {
                                                   Numbers{16, 20, 12}, Numbers{32, 2, 6});
         const int group = *rc::gen::inRange(1, 17);
         const bool own_lists = *rc::gen::arbitrary<bool>();
-        RC_ASSERT(check({text, q, k, start, group, numbers, own_lists}) == "");
+        const bool own_order = *rc::gen::arbitrary<bool>();
+        RC_ASSERT(check({text, q, k, start, group, numbers, own_lists, own_order}) == "");
     }));
 }
 

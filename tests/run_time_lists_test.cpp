@@ -31,7 +31,8 @@ struct Listed {
     int32_t indices[6] = {0, 3, 1, 2, 0, 4};
     int32_t queries[6] = {0, 0, 1, 1, 3, 3};
     lac_lists lists{};
-    lac_shape shape{sizeof(lac_shape), 1, 2, 1, 4, 10, nullptr, nullptr, nullptr, nullptr, nullptr};
+    lac_shape shape{sizeof(lac_shape), 1,       2,       1,       4,       10,
+                    nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
     lac_list_error error{-1, -1, -1, -1, -1};
 };
 
@@ -181,8 +182,8 @@ TEST(ListsCheck, MixesNameTheHeadsOfTheShape) {
         {"heads(1-3=window:4)+sink:2", LAC_OK}};
     for (const auto &[text, want] : rows) {
         const lac_pattern pattern = parse(text);
-        const lac_shape shape{sizeof(lac_shape), 1,       4,       2,       9,      9,
-                              nullptr,           nullptr, nullptr, nullptr, nullptr};
+        const lac_shape shape{sizeof(lac_shape), 1,       4,       2,       9,       9,
+                              nullptr,           nullptr, nullptr, nullptr, nullptr, 0};
         size_t bytes = 0;
         EXPECT_EQ(lac_plan_bytes(&kernel, &pattern, &shape, &bytes), want) << text;
     }

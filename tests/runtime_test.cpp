@@ -106,6 +106,8 @@ TEST(Status, Find) {
 const Spoilt kBadPlans[] = {
     {"no kernel", LAC_BAD_ARGUMENT, [](Trial &s) { s.kernel_at = nullptr; }},
     {"kernel size", LAC_BAD_ARGUMENT, [](Trial &s) { s.kernel.size = 0; }},
+    {"order", LAC_BAD_ARGUMENT, [](Trial &s) { s.shape.no_dense_order = 2; }},
+    {"order below", LAC_BAD_ARGUMENT, [](Trial &s) { s.shape.no_dense_order = -1; }},
     {"kernel without bundle", LAC_BAD_ARGUMENT, [](Trial &s) { s.kernel.bundle = nullptr; }},
     {"kernel without variant", LAC_BAD_ARGUMENT, [](Trial &s) { s.kernel.variant = nullptr; }},
     {"no pattern", LAC_BAD_ARGUMENT, [](Trial &s) { s.pattern_at = nullptr; }},
@@ -133,19 +135,19 @@ const Spoilt kBadPlans[] = {
     {"K tokens negative", LAC_BAD_SHAPE, [](Trial &s) { s.shape.k_tokens = -1; }},
     {"everything huge", LAC_BAD_SHAPE,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, kMost,   kMost,   kMost,   20,     30,
-                    nullptr,        nullptr, nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, kMost,   kMost,   kMost,   20,      30,
+                    nullptr,        nullptr, nullptr, nullptr, nullptr, 0};
      }},
     {"heads times tokens huge", LAC_BAD_SHAPE, [](Trial &s) { s.shape.heads = kMost / 10 * 2; }},
     {"tokens huge", LAC_BAD_LENGTH,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, 1,       4,       2,       20,     kMost,
-                    nullptr,        nullptr, nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, 1,       4,       2,       20,      kMost,
+                    nullptr,        nullptr, nullptr, nullptr, nullptr, 0};
      }},
     {"Q tokens huge", LAC_BAD_LENGTH,
      [](Trial &s) {
-         s.shape = {sizeof s.shape, 1,       1,       1,      LAC_MAX_TOKENS + 1, 30, nullptr,
-                    nullptr,        nullptr, nullptr, nullptr};
+         s.shape = {sizeof s.shape, 1,       1,       1, LAC_MAX_TOKENS + 1, 30, nullptr, nullptr,
+                    nullptr,        nullptr, nullptr, 0};
      }},
     {"Q length negative", LAC_BAD_LENGTH, [](Trial &s) { s.q_lengths[1] = -1; }},
     {"Q length over", LAC_BAD_LENGTH, [](Trial &s) { s.q_lengths[1] = 21; }},
@@ -200,8 +202,8 @@ TEST(Status, PanelsOfTooManyClasses) {
     const auto measure = [&](int classes) {
         const lac_pattern pattern = parse("strided:" + std::to_string(classes));
         const int32_t tokens = 1 << 20;
-        const lac_shape shape{sizeof shape, 1,       1,       1,       1,      tokens,
-                              nullptr,      nullptr, nullptr, nullptr, nullptr};
+        const lac_shape shape{sizeof shape, 1,       1,       1,       1,       tokens,
+                              nullptr,      nullptr, nullptr, nullptr, nullptr, 0};
         size_t bytes = 0;
         return lac_plan_bytes(&kernel, &pattern, &shape, &bytes);
     };
@@ -209,27 +211,36 @@ TEST(Status, PanelsOfTooManyClasses) {
     EXPECT_EQ(measure(1 << 21), LAC_BAD_LENGTH);
 }
 
-// A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone.
+int32_t crossover_of(const lac_kernel &kernel, const Problem &p) {
+    const lac_pattern pattern = parse(p.pattern);
+    const lac_shape shape = p.shape();
+    size_t bytes = 0;
+    lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+    const lac::Memory memory(bytes);
+    const lac_plan *plan = nullptr;
+    lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
+    return lac_plan_crossover(plan);
+}
+
+// A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone,
+// unless the caller wants none.
 TEST(Plan, OfATunedTileHasTheSameCrossover) {
-    for (const char *text : {"strided:16", "window:32+strided:16", "dilated:9,7", "topk:40"}) {
-        const lac_pattern pattern = parse(text);
+    for (const char *text :
+         {"strided:16", "window:32+strided:16", "dilated:9,7", "topk:40", "mask:csr"}) {
         Problem p;
         p.pattern = text;
         p.q_tokens = p.k_tokens = 4096;
-        if (row_reader(pattern)) give_lists(p, 1, false);
-        const lac_shape shape = p.shape();
+        if (row_reader(parse(text))) give_lists(p, 1, false);
+        lac_kernel kernel = find_kernel(general_kernel(), runnable_tiers().front());
+        lac_variant tuned = *kernel.variant;
+        kernel.variant = &tuned;
         std::set<int32_t> found;
         for (const int rows : {4, 8, 12, 16}) {
-            lac_kernel kernel = find_kernel(general_kernel(), runnable_tiers().front());
-            lac_variant tuned = *kernel.variant;
             tuned.tile_rows = rows;
-            kernel.variant = &tuned;
-            size_t bytes = 0;
-            lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
-            const lac::Memory memory(bytes);
-            const lac_plan *plan = nullptr;
-            lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
-            found.insert(lac_plan_crossover(plan));
+            p.own_order = false;
+            found.insert(crossover_of(kernel, p));
+            p.own_order = true;
+            EXPECT_EQ(crossover_of(kernel, p), 0) << text;
         }
         EXPECT_EQ(found.size(), 1U) << text;
         EXPECT_GT(*found.begin(), 0) << text;

@@ -62,8 +62,8 @@ struct Case {
 
     TopkRule rule;
     int32_t q_lengths[2] = {40, 13}, k_lengths[2] = {100, 61}, q_starts[2] = {60, 20};
-    lac_shape shape{sizeof(lac_shape), 2,         4,        2,       40,     100,
-                    q_lengths,         k_lengths, q_starts, nullptr, nullptr};
+    lac_shape shape{sizeof(lac_shape), 2,         4,        2,       40,      100,
+                    q_lengths,         k_lengths, q_starts, nullptr, nullptr, 0};
     lac_lists lists{};
     lac_list_error error{-9, -9, -9, -9, -9};
 

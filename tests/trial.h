@@ -70,8 +70,8 @@ public:
     lac_request request{sizeof(lac_request), LAC_F32, 64, 0, nullptr, {}, {}, {}};
     lac_kernel kernel{};
     int32_t q_lengths[2] = {20, 13}, k_lengths[2] = {30, 25}, q_starts[2] = {10, 5};
-    lac_shape shape{sizeof(lac_shape), 2,         4,        2,       20,     30,
-                    q_lengths,         k_lengths, q_starts, nullptr, nullptr};
+    lac_shape shape{sizeof(lac_shape), 2,         4,        2,       20,      30,
+                    q_lengths,         k_lengths, q_starts, nullptr, nullptr, 0};
     lac_tensor q{}, k{}, v{}, out{};
     lac_args args{};
     size_t plan_bytes = 0, workspace_bytes = 0;

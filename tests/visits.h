@@ -38,10 +38,12 @@ struct Case {
     int group_heads = 1;
     Numbers numbers{16, 15, 16};
     bool own_lists = false;  // a list for each query head
+    bool own_order = false;  // no row in dense order
     std::string describe() const {
         return pattern + " q " + std::to_string(q_tokens) + " k " + std::to_string(k_tokens) +
                " start " + std::to_string(q_start) + " group " + std::to_string(group_heads) +
-               " panel " + std::to_string(numbers.panel_keys) + (own_lists ? " own lists" : "");
+               " panel " + std::to_string(numbers.panel_keys) + (own_lists ? " own lists" : "") +
+               (own_order ? " own order" : "");
     }
 };
 
@@ -53,7 +55,7 @@ public:
         const lac_kernel kernel{sizeof(lac_kernel), reinterpret_cast<const lac_bundle *>(1),
                                 &variant_, "test"};
         shape_ = {sizeof(lac_shape), 1,       c.group_heads,  1,       c.q_tokens, c.k_tokens,
-                  nullptr,           nullptr, &case_.q_start, nullptr, nullptr};
+                  nullptr,           nullptr, &case_.q_start, nullptr, nullptr,    c.own_order};
         if (reads_lists(pattern_)) {
             const int heads = c.own_lists ? c.group_heads : 1;
             const auto seed = static_cast<unsigned>(c.q_tokens * 97 + c.k_tokens);

@@ -118,8 +118,8 @@ lac_status attend_cached(const lac_kernel &kernel, const lac_pattern &pattern, c
                          const Tensors &t, const lac_args &args, Packets *packets) {
     constexpr int32_t kChunks[] = {1, 7, 32, 3, 40};
     const int32_t most = c.k_tokens < 40 ? c.k_tokens : 40;
-    const lac_cache_options options = {sizeof options, c.heads, c.kv_heads, c.k_tokens,
-                                       most,           0,       nullptr,    nullptr};
+    const lac_cache_options options = {sizeof options, c.heads, c.kv_heads, c.k_tokens, most, 0,
+                                       nullptr,        nullptr, 0};
     const int32_t start = c.k_tokens - c.q_tokens;
     lac_status s = LAC_OK;
     for (int32_t b = 0; b < c.batch && s == LAC_OK; b++) {

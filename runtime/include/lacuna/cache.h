@@ -33,6 +33,7 @@ typedef struct lac_cache_options {
      * cache. K of LAC_I8 (LAC_BAD_TYPE) and steps with a tree, whose tokens turn by their depth
      * (LAC_BAD_ARGUMENT), are for lac_rope_apply. */
     const lac_rope *rope;
+    int32_t no_dense_order; /* as of lac_shape; 1: keys of mask:csr and topk lie in rows alone */
 } lac_cache_options;
 
 /* Bytes of a cache, a pure function of the arguments. pattern may be null for a kernel compiled for

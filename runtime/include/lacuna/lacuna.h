@@ -14,7 +14,7 @@
 extern "C" {
 #endif
 
-#define LAC_ABI_VERSION 5
+#define LAC_ABI_VERSION 6
 #define LAC_MAX_ATOMS 16
 #define LAC_ATOM_ARGS 5
 #define LAC_MAX_ARGUMENT (1 << 30) /* of an atom */
@@ -193,6 +193,10 @@ typedef struct lac_shape {
      * of a tree. Query i of a sequence sees the key of query j only when bit j of its entry is set;
      * earlier keys it sees as the pattern says. The array stays while a plan is in use. */
     const uint64_t *tree;
+    /* 1: no query runs in dense order (lac_plan_crossover). That is faster for calls of few
+     * queries, such as a step, where lists leave much out of a short sequence; slower for a prompt.
+     * A row's last bits hang on it, so a sequence keeps to one. 0: as measured. */
+    int32_t no_dense_order;
 } lac_shape;
 
 /* Where a list is wrong: an entry of a row, or of `globals` (row -1). */
@@ -225,9 +229,9 @@ lac_status lac_plan_init(const lac_kernel *kernel, const lac_pattern *pattern,
  * panels compute. */
 int64_t lac_plan_attended_pairs(const lac_plan *plan);
 int64_t lac_plan_computed_pairs(const lac_plan *plan);
-/* Patterns with residue classes (dilated, strided) and with rows of single keys (mask:csr, topk) run
- * in dense order, with the same mask, for queries before this position (bidi: in sequences of at
- * most so many tokens): there it is faster. 0 for other patterns. */
+/* Patterns with residue classes (dilated, strided) and with rows of single keys (mask:csr, topk)
+ * run in dense order, with the same mask, for queries before this position (bidi: in sequences of
+ * at most so many tokens): there it is faster. 0 for other patterns. */
 int32_t lac_plan_crossover(const lac_plan *plan);
 
 /* ---- attention ----------------------------------------------------------------------------- */
