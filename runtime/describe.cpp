@@ -65,14 +65,15 @@ int64_t dense_cost(const lac_variant &v, int64_t rows) {
 
 // Keys that are listed one by one cost more than those of panels: up to which position all earlier
 // keys cost less than a list of the usual length with its tile. What rows share of a list is
-// fetched once; a single row's kernel takes a quarter of the time a key.
+// fetched once; a single row's kernel takes a quarter of the time a key. As if all query heads of a
+// KV head shared their lists: a cache is made before there are any.
 int64_t crossover_of_lists(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t at = 0;
     for (int32_t g = 0; v.list_pairs > 0 && g < plan.group_count; g++) {
         const Group &group = plan.group[g];
         if (group.list_tokens == 0) continue;
-        const int64_t rows = int64_t{group.list_tokens} * group.row_heads;
+        const int64_t rows = int64_t{group.list_tokens} * plan.group_heads;
         for (int32_t s = 0; s < group.segments; s++) {
             const SegmentInfo &info = plan.segment[group.first_segment + s];
             const int64_t keys = segment_of(listing_atom(plan, info)).list_keys;

@@ -15,13 +15,12 @@ const char *const kPatterns[] = {"mask:csr",
                                  "mask:pairs",
                                  "every:7+mask:pairs",
                                  "topk:40,tile=16",
-                                 "topk:30,tile=16",  // these four change order between the cuts
-                                 "topk:8",
+                                 "topk:8",  // dense order ends between the cuts
                                  "topk:12+window:9",
                                  "sink:3+topk:9+strided:7",
                                  "topk:64,tile=8,block=8+strided:5",
                                  "bidi/global:list+mask:csr+local:4,2",
-                                 "heads(0-1=mask:csr|2-3=strided:5)+global:list"};
+                                 "heads(0-9=mask:csr|10-15=strided:5)+global:list"};
 
 // The lists of a call, seen from its queries first…first+p.q_tokens-1, as those of `piece`.
 class PieceOfLists {
@@ -34,7 +33,7 @@ public:
             if (want.pairs)
                 cut_pairs(first, piece.q_tokens);
             else if (want.rows < list_shape_of(*reader, p.q_tokens, p.k_tokens).rows)
-                lists_.starts += first / (want.chosen_for ? want.chosen_for : 1);
+                cut_rows(*p.lists, first / (want.chosen_for ? want.chosen_for : 1));
         }
         const lac_shape shape = piece.shape();
         lac::check(lac_lists_check(&pattern, &shape, &lists_, nullptr));
@@ -42,6 +41,20 @@ public:
     const lac_lists &get() const { return lists_; }
 
 private:
+    // lists_.rows of each list, from row `first` on.
+    void cut_rows(const lac_lists &all, int64_t first) {
+        for (int64_t list = 0; list < int64_t{all.batch} * all.heads; list++) {
+            for (int64_t r = 0; r < lists_.rows; r++) {
+                const int64_t *const row = all.starts + list * all.rows + first + r;
+                starts_.push_back(static_cast<int64_t>(indices_.size()));
+                indices_.insert(indices_.end(), all.indices + row[0], all.indices + row[1]);
+            }
+        }
+        starts_.push_back(static_cast<int64_t>(indices_.size()));
+        lists_.starts = starts_.data();
+        lists_.indices = indices_.data();
+        lists_.index_count = static_cast<int64_t>(indices_.size());
+    }
     void cut_pairs(int first, int count) {
         const Indices all{lists_.queries, lists_.index_count};
         starts_ = {all.place_of(first), all.place_of(first + count)};
@@ -52,7 +65,7 @@ private:
     }
     lac_lists lists_;
     std::vector<int64_t> starts_;
-    std::vector<int32_t> queries_;
+    std::vector<int32_t> queries_, indices_;
 };
 
 ResultBits in_pieces(const lac_kernel &kernel, const Problem &p, Tensors &t) {
@@ -89,12 +102,14 @@ TEST_P(ListCuts, AndThreadsChangeNoBit) {
         for (const int variety : {0, 1, 2, 3}) {
             Problem p;
             p.pattern = pattern;
-            p.heads = 4;
+            p.heads = 16;
             p.kv_heads = variety / 2 ? 4 : 2;
             p.q_tokens = 6 * kTile;
             p.k_tokens = 130;
             p.seed = seed++;
-            give_lists(p, 1, false);
+            const int list_heads[] = {1, p.kv_heads, p.heads};
+            const bool pairs = p.pattern.find("pairs") != std::string::npos;
+            give_lists(p, pairs ? 1 : list_heads[seed % 3], false);
             p.own_order = variety % 2;
             Tensors t(p);
             const ResultBits want = result(kernel, p, t, {});
@@ -129,14 +144,14 @@ TEST_P(ListCuts, AndStepsOverACacheChangeNoBit) {
     const lac_kernel kernel = find_kernel(general_kernel(), GetParam());
     unsigned seed = 1;
     const char *const patterns[] = {"topk:30,tile=16", "topk:8", "sink:3+topk:9+window:9"};
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 12; i++) {
         Problem p;
-        p.pattern = patterns[i / 2];
-        p.heads = 4;
+        p.pattern = patterns[i / 4];
+        p.heads = 16;
         p.kv_heads = 2;
         p.q_tokens = p.k_tokens = 8 * kTile;
         p.seed = seed++;
-        give_lists(p, 1, false);
+        give_lists(p, i % 4 < 2 ? p.heads : 1, false);
         p.own_order = i % 2;
         Tensors t(p);
         const ResultBits want = result(kernel, p, t, {});
