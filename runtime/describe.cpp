@@ -6,8 +6,8 @@ namespace lacuna {
 namespace {
 
 constexpr int64_t kLatestCrossover = 8192;
-constexpr int64_t kPackPairs = 9;  // cost of packing a key once more, in (row, key) pairs
-constexpr int64_t kFewRows = 4;    // of a tile that a step's kernel takes
+constexpr int64_t kFewRows = 4;      // of a tile that a step's kernel takes
+constexpr int64_t kKeysPacked = 32;  // keys that are packed in the time that a tile costs
 
 int32_t store_for(lac_plan &plan, const Segment &s) {
     if (s.source != Source::kPanels) return kNoStore;
@@ -95,7 +95,7 @@ bool pays_in_classes(const lac_plan &plan, int64_t classes, int64_t at, int64_t 
     int64_t tile = v.tile_pairs + keys * (rows <= kFewRows ? kFewRows : v.usual_rows);
     // Rows that pass through several groups are folded in between.
     if (plan.group_count > 1) tile += tile / 2;
-    const int64_t sparse = classes * (tile + keys * kPackPairs);
+    const int64_t sparse = classes * (tile + keys * v.tile_pairs / kKeysPacked);
     return 10 * (dense_cost(v, at) + sparse) <= 11 * dense_cost(v, end);
 }
 

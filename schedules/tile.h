@@ -11,9 +11,9 @@ struct Format {
     int chunk;       // panels an item may hold; items end at absolute multiples of it
     int plane;       // features side by side in a V plane
     int lanes;       // partial maxima and sums a row keeps; divides panel_keys
-    int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: decides up to which
-                     // position residue classes run in dense order
-    int list_pairs;  // cost of a listed key beside its rows, in the same: the same for short lists
+    int tile_pairs;  // cost of a tile beside its panels, in (row, key) pairs: with the next it says
+                     // up to which position rows of residue classes and lists run in dense order
+    int list_pairs;  // cost of a listed key beside its rows, in the same; 0: no list does
     int key_group = 2;    // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
                           // 4: in two digits of 8
     int value_group = 2;  // of V of 8 bits: keys side by side, multiplied by weights likewise; 1:

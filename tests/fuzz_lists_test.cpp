@@ -231,7 +231,7 @@ void one_case(Random &random, const lac_kernel &kernel, Counts &counts) {
     const int batch = 1 + below(random, 2);
     lac_shape shape{
         sizeof(lac_shape), batch,   2 * kv_heads, kv_heads, q,       q + below(random, 20),
-        nullptr,           nullptr, nullptr,      nullptr,  nullptr, 0};
+        nullptr,           nullptr, nullptr,      nullptr,  nullptr, below(random, 2)};
     Arrays a = plausible(random, pattern, shape);
     spoil(random, a);
     const Flush flush = below(random, 2) ? Flush::kBack : Flush::kFront;

@@ -15,7 +15,7 @@ const char *const kPatterns[] = {"mask:csr",
                                  "mask:pairs",
                                  "every:7+mask:pairs",
                                  "topk:40,tile=16",
-                                 "topk:8",  // dense order ends between the cuts
+                                 "topk:30",  // dense order ends between the cuts
                                  "topk:12+window:9",
                                  "sink:3+topk:9+strided:7",
                                  "topk:64,tile=8,block=8+strided:5",
