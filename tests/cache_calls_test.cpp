@@ -40,13 +40,36 @@ TEST(Cache, RefusesWhatItCannotDo) {
     int32_t lengths[2];
     lac_shape shape;
     EXPECT_EQ(lac_step_shape(&mixed, 1, lengths, &shape), LAC_CACHE_MISMATCH);
+}
 
+// Whether queries run in dense order decides bits and what a cache keeps.
+TEST(Cache, StepsAreOfOneOrder) {
+    const Problem p = problem("window:32");
+    Tensors t(p);
+    Cached cache(best(), p.pattern, options_of(p, 8, 0));
+    ASSERT_EQ(cache.append(t, 0, 8), LAC_OK);
+    int32_t lengths[2];
+    lac_shape shape;
     lac_cache_options own = options_of(p, 8, 0);
     own.no_dense_order = 1;
     const Cached of_own(best(), p.pattern, own);
     const lac_cache *const orders[] = {cache.get(), of_own.get()};
     const lac_step both{sizeof(lac_step), 2, orders, nullptr, nullptr, nullptr, nullptr};
     EXPECT_EQ(lac_step_shape(&both, 1, lengths, &shape), LAC_CACHE_MISMATCH);
+
+    const lac_step one{sizeof(lac_step), 1, orders, nullptr, nullptr, nullptr, nullptr};
+    ASSERT_EQ(lac_step_shape(&one, 1, lengths, &shape), LAC_OK);
+    for (const int32_t order : {0, 1}) {
+        shape.no_dense_order = order;
+        const lac_kernel kernel = best();
+        const lac_pattern pattern = parse(p.pattern);
+        size_t bytes = 0;
+        lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
+        const lac::Memory memory(bytes);
+        const lac_plan *plan = nullptr;
+        lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
+        EXPECT_EQ(step({&cache}, p, t, {1}, {}, plan), order ? LAC_CACHE_MISMATCH : LAC_OK);
+    }
 }
 
 TEST(Cache, KeepsTheOutputOutOfIt) {
