@@ -4,22 +4,16 @@
 
 // attends() in the domain of Halide expressions.
 namespace Halide {
-// Where a vector of neighbours is divided by 2, 3 or 4, Halide 21 takes it apart and puts it
-// together again: dilated:256,4 took a fifth longer so, and every:2 had a score more than fits on
-// the stack. It sees no neighbours in abs(). Then by the inverse of the odd part modulo 2^32
-// (Granlund and Montgomery 1994).
+// As of Lanes (patterns/domain.h). Where a vector of neighbours is divided by 2, 3 or 4, Halide 21
+// takes it apart and puts it together again: dilated:256,4 took a fifth longer so, and every:2 had
+// a score more than fits on the stack. It sees no neighbours in abs().
 static Expr divides(int64_t step, const Expr &x) {
-    const auto divisor = static_cast<uint32_t>(step);
-    const int twos = __builtin_ctz(divisor);
-    const uint32_t odd = divisor >> twos;
-    uint32_t inverse = odd;  // right in 3 bits; each round doubles them
-    for (int i = 0; i < 4; i++) inverse *= 2 - odd * inverse;
-    const Expr size = abs(x);  // unsigned
-    if (divisor == 1) return size == size;
-    if (odd == 1) return size * Expr(uint32_t{1} << (32 - twos)) == Expr(uint32_t{0});
-    Expr part = size * Expr(inverse);
-    if (twos > 0) part = (part << Expr(uint32_t(32 - twos))) | (part >> Expr(uint32_t(twos)));
-    return part <= Expr(UINT32_MAX / divisor);
+    const lacuna::Divisor d(step);
+    const Expr size = abs(x), twos(d.twos), others(32 - d.twos);  // unsigned
+    if (d.twos > 0 && d.inverse == 1) return (size << others) == Expr(uint32_t{0});
+    Expr part = size * Expr(d.inverse);
+    if (d.twos > 0) part = (part << others) | (part >> twos);
+    return part <= Expr(d.most);
 }
 // Of positions, which are not negative.
 static Expr block_of(const Expr &x, int64_t block) {

@@ -127,17 +127,23 @@ inline Bits operator!(const Bits &a) {
 }
 // Without division: an odd step's multiples are what its inverse mod 2^32 maps to 0…max/step
 // (Granlund and Montgomery 1994); an even step's twos are rotated out, where they must be zero.
+struct Divisor {
+    uint32_t twos = 0, inverse, most;
+    explicit Divisor(int64_t step) {
+        const auto divisor = static_cast<uint32_t>(step);
+        most = UINT32_MAX / divisor;
+        while (((divisor >> twos) & 1) == 0) twos++;
+        const uint32_t odd = divisor >> twos;
+        inverse = odd;  // right in 3 bits; each round doubles them
+        for (int i = 0; i < 4; i++) inverse *= 2 - odd * inverse;
+    }
+};
 inline Bits divides(int64_t step, const Lanes &x) {
-    const uint32_t divisor = static_cast<uint32_t>(step), most = UINT32_MAX / divisor;
-    uint32_t twos = 0;
-    while (((divisor >> twos) & 1) == 0) twos++;
-    const uint32_t odd = divisor >> twos;
-    uint32_t inverse = odd;  // right in 3 bits; each round doubles them
-    for (int i = 0; i < 4; i++) inverse *= 2 - odd * inverse;
+    const Divisor d(step);
     return each_lane<Bits>(x, x, [=](int32_t v, int32_t) -> uint8_t {
         const uint32_t size = v < 0 ? 0 - static_cast<uint32_t>(v) : static_cast<uint32_t>(v);
-        const uint32_t y = size * inverse;
-        return ((y >> twos) | (y << ((32 - twos) & 31))) <= most;
+        const uint32_t y = size * d.inverse;
+        return ((y >> d.twos) | (y << ((32 - d.twos) & 31))) <= d.most;
     });
 }
 // Positions are below 2^31, so that the rounded up reciprocal is exact (the same paper).

@@ -46,7 +46,7 @@ private:
     void scan(int32_t segment, int64_t first, int64_t end);
     void add_panel(int32_t segment, int64_t panel);
     bool add_alike(int32_t segment, int64_t first, int64_t end);
-    int64_t mask_words(int32_t segment, int64_t panel, uint32_t *words) const;
+    int64_t mask_words(int32_t segment, const Owner &owner, int64_t panel, uint32_t *words) const;
     void extend_run(int32_t segment, int64_t first, int64_t panels, uint32_t words);
     void put_run(const Run &run);
     void put_block(TileBlock block);

@@ -78,18 +78,9 @@ void PlanBuilder::add_unlisted(int32_t segment, int64_t panel, uint32_t *words) 
     const Owner others{kWhole.atoms & ~only(reader), 0};
     const Span keys = keys_of_panels(segment, panel, panel + 1), n = Span::one(layout_.k_tokens);
     if (owned<Span>(plan_.pattern, others, {heads_, rows_, keys, n, in_}).never()) return;
-    const Lanes lanes = keys_of_panel(segment, panel), all = Lanes::one(layout_.k_tokens);
-    TileRowCursor row(plan_, tile_, globals_);
-    uint32_t word = 0;
-    for (int32_t r = 0, before = -1; r < tile_.rows; r++, row.advance()) {
-        if (row.position() != before || plan_.query_heads_differ) {
-            const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
-            const Pair<Lanes> pair{Lanes::one(head), Lanes::one(row.position()), lanes, all, in_};
-            word = owned<Lanes>(plan_.pattern, others, pair).word();
-        }
-        words[r] |= word & all_lanes(*plan_.variant);
-        before = row.position();
-    }
+    uint32_t more[kMaxTileRows];
+    mask_words(segment, others, panel, more);
+    for (int32_t r = 0; r < tile_.rows; r++) words[r] |= more[r];
 }
 
 }  // namespace lacuna

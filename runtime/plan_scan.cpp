@@ -151,7 +151,8 @@ Lanes PlanBuilder::keys_of_panel(int32_t segment, int64_t panel) const {
 
 // The mask words of one panel, a row each; how many pairs they keep. When only counting, some
 // words and a positive number.
-int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words) const {
+int64_t PlanBuilder::mask_words(int32_t segment, const Owner &owner, int64_t panel,
+                                uint32_t *words) const {
     const lac_variant &v = *plan_.variant;
     const SegmentInfo &info = plan_.segment[segment];
     const Lanes lanes = keys_of_panel(segment, panel), n = Lanes::one(layout_.k_tokens);
@@ -164,9 +165,8 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
         } else if (row.position() != token || plan_.query_heads_differ) {
             const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
             const Pair<Lanes> pair{Lanes::one(head), Lanes::one(row.position()), lanes, n, in_};
-            word =
-                all_lanes(v) &
-                owned<Lanes>(plan_.pattern, info.owner, pair, info.source == Source::kList).word();
+            word = all_lanes(v) &
+                   owned<Lanes>(plan_.pattern, owner, pair, info.source == Source::kList).word();
             token = row.position();
         }
         words[r] = word;
@@ -181,7 +181,7 @@ int64_t PlanBuilder::mask_words(int32_t segment, int64_t panel, uint32_t *words)
 void PlanBuilder::add_panel(int32_t segment, int64_t panel) {
     const lac_variant &v = *plan_.variant;
     uint32_t words[kMaxTileRows];
-    const int64_t kept = mask_words(segment, panel, words);
+    const int64_t kept = mask_words(segment, plan_.segment[segment].owner, panel, words);
     if (kept == 0) return;
     extend_run(segment, panel, 1, v.pattern ? kTested : static_cast<uint32_t>(count_.words));
     if (!v.pattern)

@@ -59,16 +59,14 @@ TEST(Cache, StepsAreOfOneOrder) {
 
     const lac_step one{sizeof(lac_step), 1, orders, nullptr, nullptr, nullptr, nullptr};
     ASSERT_EQ(lac_step_shape(&one, 1, lengths, &shape), LAC_OK);
-    for (const int32_t order : {0, 1}) {
-        shape.no_dense_order = order;
-        const lac_kernel kernel = best();
-        const lac_pattern pattern = parse(p.pattern);
-        size_t bytes = 0;
-        lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
-        const lac::Memory memory(bytes);
-        const lac_plan *plan = nullptr;
-        lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
-        EXPECT_EQ(step({&cache}, p, t, {1}, {}, plan), order ? LAC_CACHE_MISMATCH : LAC_OK);
+    Problem last = p;
+    last.q_tokens = 1;
+    last.k_tokens = 8;
+    for (const bool order : {false, true}) {
+        last.own_order = order;
+        const Planned planned(best(), last, {});
+        EXPECT_EQ(step({&cache}, p, t, {1}, {}, planned.plan()),
+                  order ? LAC_CACHE_MISMATCH : LAC_OK);
     }
 }
 

@@ -82,14 +82,8 @@ ResultBits in_one_step(const lac_kernel &kernel, const Problem &p, Tensors &t) {
     clear_output(t);
     Cached cache(kernel, p.pattern, options_of(p, p.k_tokens, 0));
     for (const int count : {37, p.k_tokens - 37}) lac::check(cache.append(t, 0, count));
-    const lac_pattern pattern = parse(p.pattern);
-    const lac_shape shape = p.shape();
-    size_t bytes = 0;
-    lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
-    const lac::Memory memory(bytes);
-    const lac_plan *plan = nullptr;
-    lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
-    lac::check(step({&cache}, p, t, {p.q_tokens}, {}, plan));
+    const Planned planned(kernel, p, {});
+    lac::check(step({&cache}, p, t, {p.q_tokens}, {}, planned.plan()));
     return all_bits(t, p);
 }
 

@@ -128,16 +128,10 @@ void planned_step(const Cached &cache, const Problem &p, int queries, Tensors &t
     piece.q_starts = {cache.tokens() - queries};
     const PieceOfLists lists(p, piece, piece.q_starts[0]);
     piece.lists = &lists.get();
-    const lac_pattern pattern = parse(p.pattern);
-    const lac_shape shape = piece.shape();
-    size_t bytes = 0;
-    lac::check(lac_plan_bytes(&cache.kernel(), &pattern, &shape, &bytes));
-    const lac::Memory memory(bytes);
-    const lac_plan *plan = nullptr;
-    lac::check(lac_plan_init(&cache.kernel(), &pattern, &shape, memory.data(), bytes, &plan));
+    const Planned planned(cache.kernel(), piece, {});
     Problem seen = p;
     seen.lists = piece.lists;
-    lac::check(step({&cache}, seen, t, {queries}, {}, plan));
+    lac::check(step({&cache}, seen, t, {queries}, {}, planned.plan()));
 }
 
 TEST_P(ListCuts, AndStepsOverACacheChangeNoBit) {

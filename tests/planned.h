@@ -95,6 +95,7 @@ public:
         const int fills[] = {0xff, 0x3d, 0xc0, 0x41, 0x00};
         std::memset(workspace_.data(), fills[made++ % std::size(fills)], workspace_.bytes());
     }
+    const lac_plan *plan() const { return plan_; }
     void call(const Views &v) {
         const lac_args args{sizeof(lac_args),
                             scale_,

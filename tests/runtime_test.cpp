@@ -5,6 +5,7 @@
 #include <limits>
 #include <set>
 
+#include "tests/planned.h"
 #include "tests/trial.h"
 
 namespace lacuna {
@@ -212,14 +213,7 @@ TEST(Status, PanelsOfTooManyClasses) {
 }
 
 int32_t crossover_of(const lac_kernel &kernel, const Problem &p) {
-    const lac_pattern pattern = parse(p.pattern);
-    const lac_shape shape = p.shape();
-    size_t bytes = 0;
-    lac::check(lac_plan_bytes(&kernel, &pattern, &shape, &bytes));
-    const lac::Memory memory(bytes);
-    const lac_plan *plan = nullptr;
-    lac::check(lac_plan_init(&kernel, &pattern, &shape, memory.data(), bytes, &plan));
-    return lac_plan_crossover(plan);
+    return lac_plan_crossover(Planned(kernel, p, {}).plan());
 }
 
 // A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone,
