@@ -101,7 +101,7 @@ public:
     Input<Buffer<float, 1>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
     Input<Buffer<void, 2>> values{"values"};
     Input<Buffer<float, 1>> value_scales{"value_scales"};
-    Input<Buffer<int32_t, 1>> rows{"rows"};
+    Input<Buffer<int32_t, 1>> starts{"starts"};
     Input<Buffer<int32_t, 1>> tokens{"tokens"};
     Input<int> count{"pairs"};
     Input<float> softcap{"softcap"};
@@ -116,7 +116,7 @@ public:
         in.queries = queries;
         in.keys = convert().widened_rows(keys, key_scales);
         in.values = convert().widened_rows(values, value_scales);
-        in.rows = rows;
+        in.starts = starts;
         in.tokens = tokens;
         in.pairs = count;
         in.softcap = softcap;
@@ -124,8 +124,6 @@ public:
         in.slopes = slopes;
         in.positions = positions;
         in.token_count = keys.dim(1).extent();
-        in.query_rows = queries.dim(1).extent();
-        in.most_rows = tile_rows();
         PairsStages s = pairs(in, head_dim, value_dim, f);
         out = s.out;
         fix_rows(queries, head_dim);
@@ -135,7 +133,7 @@ public:
         start_at_zero(value_scales);
         start_at_zero(slopes);
         start_at_zero(positions);
-        start_at_zero(rows);
+        start_at_zero(starts);
         start_at_zero(tokens);
         fix(out, 0, padded_features(value_dim, f) + f.lanes, 1);
         out.dim(1).set_min(0);

@@ -9,13 +9,12 @@ struct PairsInputs {
     Halide::Func queries;  // (d, row), scaled by scale * log2(e)
     Halide::Func keys;     // (d, token), as f32
     Halide::Func values;   // (feature, token), as f32
-    Halide::Func rows;     // (p) -> row, ascending
+    Halide::Func starts;   // (row) -> its first pair; one more: the end
     Halide::Func tokens;   // (p) -> token
     Halide::Expr pairs, softcap;
     Halide::Expr unbiased;                 // no ALiBi, else
     Halide::Func slopes, positions;        // (row), in base-2 units, and (row)
-    Halide::Expr token_count, query_rows;  // for bounds promises alone
-    int most_rows;
+    Halide::Expr token_count;              // for bounds promises alone
 };
 
 PairsStages pairs(const PairsInputs &in, int head_dim, int value_dim, const Format &f);

@@ -105,14 +105,17 @@ struct GatherStages : PartialStages {
 struct PairsStages {
     Halide::Func dot;    // Q·K, a sum a lane
     Halide::Func score;  // dot's lanes added (update 0), then softcap (1) and the bias (2)
-    Halide::Func row_max, row_sum;
+    Halide::Func lane_max, row_max;
     Halide::Func weight;  // exp2(score - row_max)
-    Halide::Func out;     // max and sum, then weight·V pair by pair (update 0)
-    Halide::Var l{"l"}, p{"p"}, r{"r"}, d{"d"};
-    Halide::RDom features, fold, max_pairs, sum_pairs, products;
+    Halide::Func lane_sum, row_sum;
+    Halide::Func attended;  // weight·V, pair by pair
+    Halide::Func out;       // attended, max and sum
+    Halide::Var l{"l"}, i{"i"}, r{"r"}, d{"d"};
+    Halide::RDom features, fold, products;
+    Halide::RDom each, fold_lanes;  // a row's pairs, a vector of them at a time
     Halide::Expr softcap_off, unbiased;
     int dot_lanes = 0, value_lanes = 0;  // features side by side
-    int rows = 0, value_dim = 0;
+    int value_dim = 0;
     Format format{};
 };
 

@@ -22,6 +22,10 @@ struct Indices {
         }
         return low;
     }
+    bool is_place(int64_t at, int64_t x) const {
+        return at >= 0 && at <= count && (at == 0 || first[at - 1] < x) &&
+               (at == count || first[at] >= x);
+    }
     bool contains(int64_t x) const {
         const int64_t place = place_of(x);
         return place < count && first[place] == x;
@@ -72,13 +76,18 @@ struct Sequence {
         const int64_t *start = lists->starts + list_of(head) * lists->rows + r;
         return {lists->indices + start[0], start[1] - start[0]};
     }
-    // mask:pairs: the keys paired with query r of the tensor.
-    Indices paired(int64_t head, int64_t r) const {
+    // mask:pairs: the keys paired with query r of the tensor. They are looked for first behind those
+    // of `before`: a walk over rows in order searches the list once.
+    Indices paired(int64_t head, int64_t r, const Indices &before = {}) const {
         const Indices keys = row(head, 0);
         if (keys.count == 0 || !lists->queries) return {};
         const Indices queries{lists->queries + (keys.first - lists->indices), keys.count};
-        const int64_t begin = queries.place_of(r), end = queries.place_of(r + 1);
-        return {keys.first + begin, end - begin};
+        int64_t begin = before.first ? before.first + before.count - keys.first : -1;
+        if (!queries.is_place(begin, r)) begin = queries.place_of(r);
+        int64_t reach = 16;  // rows are short beside the list
+        while (begin + reach < keys.count && queries.first[begin + reach] <= r) reach *= 2;
+        const Indices near{queries.first + begin, smaller(reach, keys.count - begin)};
+        return {keys.first + begin, near.place_of(r + 1)};
     }
 };
 

@@ -40,9 +40,9 @@ using GatherFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer
                          int32_t edge_count, float softcap, bool careful, bool unbiased,
                          HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *words,
                          HalideBuffer *out);
-// A run of (row, key) pairs, sorted by row, of one query head.
+// A run of (row, key) pairs, sorted by row: a row's begin where starts says, which has one more.
 using PairsFn = int (*)(HalideBuffer *queries, HalideBuffer *keys, HalideBuffer *key_scales,
-                        HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *rows,
+                        HalideBuffer *values, HalideBuffer *value_scales, HalideBuffer *starts,
                         HalideBuffer *tokens, int32_t pairs, float softcap, bool unbiased,
                         HalideBuffer *slopes, HalideBuffer *positions, HalideBuffer *out);
 using FoldFn = int (*)(HalideBuffer *parts, HalideBuffer *earlier, HalideBuffer *state_row,

@@ -130,32 +130,50 @@ bool ItemWalk::read_item(const Scratch &scratch, int32_t index) {
     return nonfinite;
 }
 
+// Up to `most` more pairs of the row at hand, those that the run keeps; how many.
+int32_t ItemWalk::read_row_pairs(int32_t *tokens, int64_t most) {
+    const Run &run = plan_.runs[run_];
+    const int32_t *keys = row_keys_.first + pair_;
+    const int64_t count = smaller(row_keys_.count - pair_, most);
+    pair_ += count;
+    if (run.words != kTested) {
+        __builtin_memcpy(tokens, keys, sizeof *tokens * static_cast<size_t>(count));
+        return static_cast<int32_t>(count);
+    }
+    const Owner &owner = plan_.segment[run.segment].owner;
+    int32_t kept = 0;
+    for (int64_t i = 0; i < count; i++) {
+        const Pair<int64_t> pair{head_of(row_), row_.position(), keys[i], layout_.k_tokens, in_};
+        if (owned(plan_.pattern, owner, pair, true)) tokens[kept++] = keys[i];
+    }
+    return kept;
+}
+
 // Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
 bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
-    const Run &run = plan_.runs[run_];
-    const SegmentInfo &info = plan_.segment[run.segment];
     const int32_t most = plan_.variant->pairs_most;
-    *batch = {run.segment, 1, 0, 0, 0, false};
-    for (; rows_done_ < tile_.rows; rows_done_++, row_.advance(), pair_ = 0) {
-        const int64_t head = head_of(row_);
-        const Indices keys = list_of(listing_atom(plan_, info), in_, head, row_.position());
-        const int64_t left = keys.count - pair_;
-        if (batch->pairs > 0 && left > most - batch->pairs) return true;
-        const int64_t end = pair_ + smaller<int64_t>(left, most);
-        for (; pair_ < end; pair_++) {
-            const int32_t key = keys.first[pair_];
-            if (run.words == kTested &&
-                !owned<int64_t>(plan_.pattern, info.owner,
-                                {head, row_.position(), key, layout_.k_tokens, in_}, true))
-                continue;
-            scratch.pair_rows[batch->pairs] = rows_done_;
-            scratch.tokens[batch->pairs++] = key;
-        }
-        if (pair_ < keys.count) return true;
+    *batch = {plan_.runs[run_].segment, 1, 0, 0, 0, false};
+    for (int32_t r = 0; r <= rows_done_; r++) scratch.pair_starts[r] = 0;
+    while (rows_done_ < tile_.rows) {
+        if (listed_row_ != rows_done_)
+            row_keys_ = in_.paired(head_of(row_), row_.position() - in_.q_start, row_keys_);
+        listed_row_ = rows_done_;
+        if (batch->pairs > 0 && row_keys_.count - pair_ > most - batch->pairs) break;
+        batch->pairs += read_row_pairs(scratch.tokens + batch->pairs, most);
+        scratch.pair_starts[rows_done_ + 1] = batch->pairs;
+        if (pair_ < row_keys_.count) continue;
+        rows_done_++;
+        row_.advance();
+        pair_ = 0;
     }
-    run_++;  // another atom may read the same pairs, for other heads
-    row_ = {plan_, tile_, in_.globals()};
-    rows_done_ = 0;
+    for (int32_t r = rows_done_ + 1; r <= plan_.variant->tile_rows; r++)
+        scratch.pair_starts[r] = batch->pairs;
+    if (rows_done_ == tile_.rows) {
+        run_++;  // another atom may read the same pairs, for other heads
+        row_ = {plan_, tile_, in_.globals()};
+        rows_done_ = 0;
+        listed_row_ = -1;
+    }
     return batch->pairs > 0;
 }
 

@@ -44,10 +44,11 @@ void PlanBuilder::add_pair_run(int32_t segment) {
     TileRowCursor row(plan_, tile_, globals_);
     const Span n = Span::one(layout_.k_tokens);
     int64_t kept = 0, listed = 0;
+    Indices keys;
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
         const int64_t q = row.position();
-        const Indices keys = list_of(listing_atom(plan_, info), in_, head, q);
+        keys = in_.paired(head, q - in_.q_start, keys);
         if (keys.count == 0) continue;
         listed += keys.count;
         const Span span{keys.first[0], keys.first[keys.count - 1], 1};

@@ -61,7 +61,7 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     const int64_t pairs = plan.lists_keys(Source::kPairs) ? v.pairs_most : 0;
     const int64_t listed = plan.lists_keys(Source::kList) ? slots * v.panel_keys : 0;
     s.tokens = c.take<int32_t>(larger(listed, pairs));
-    s.pair_rows = c.take<int32_t>(pairs);
+    s.pair_starts = c.take<int32_t>(pairs > 0 ? rows + 1 : 0);
     s.edges = c.take<int32_t>(slots);
     s.words = c.take<uint32_t>(slots * rows);
     s.first_keys = c.take<int32_t>(slots);

@@ -69,7 +69,7 @@ struct Scratch {
     float *state[2];                // rows of a block between groups
     int32_t *panels;                // [item][slot]
     int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are
-    int32_t *pair_rows;   // [pair]
+    int32_t *pair_starts;  // [row], and where the last one's end
     int32_t *edges;       // [item][edge]
     uint32_t *words;      // [item][edge][row]
     int32_t *first_keys;  // [item][slot]

@@ -60,12 +60,14 @@ void gather(GatherStages &s, const Tile &tile, int lanes) {
     if (s.panels.defined()) s.panels.compute_at(s.score, s.kj).store_in(MemoryType::Stack);
 }
 
-void pairs(PairsStages &s, const Tile &, int) {
+void pairs(PairsStages &s, const Tile &, int lanes) {
     for (Func f : {s.score, s.weight})
-        f.compute_root().store_in(MemoryType::Stack).bound_storage(s.p, kPairsMost);
-    s.dot.compute_at(s.score, s.p);
-    for (Func f : {s.row_max, s.row_sum})
-        f.compute_root().store_in(MemoryType::Stack).bound(s.r, 0, s.rows);
+        f.compute_at(s.out, s.r)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.i, kPairsMost + lanes);
+    s.dot.compute_at(s.score, s.fold.y);
+    for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
+        f.compute_at(s.out, s.r);
 }
 
 void merge(MergeStages &s, const Tile &tile, int) {

@@ -25,28 +25,33 @@ void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks) 
         .unroll(s.ki);
 }
 
+// A row at a time: what its pairs add to stays in registers.
 void pairs(PairsStages &s, const Tile &, int lanes) {
-    const auto guard = TailStrategy::GuardWithIf;
-    s.score.compute_root().store_in(MemoryType::Stack).bound_storage(s.p, kPairsMost);
-    s.score.vectorize(s.p, lanes, guard);
-    s.score.update(0).reorder(s.fold, s.p).atomic().vectorize(s.fold);
-    s.score.update(1).vectorize(s.p, lanes, guard).specialize(s.softcap_off);
-    s.score.update(2).vectorize(s.p, lanes, guard).specialize(s.unbiased);
-    s.dot.compute_at(s.score, s.p).vectorize(s.l);
-    s.dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
-
-    s.row_max.compute_root().bound(s.r, 0, s.rows).vectorize(s.r);
-    s.row_max.update().reorder(s.r, s.max_pairs).vectorize(s.r);
-    s.weight.compute_root()
-        .store_in(MemoryType::Stack)
-        .bound_storage(s.p, kPairsMost)
-        .vectorize(s.p, lanes, guard);
-    s.row_sum.compute_root().bound(s.r, 0, s.rows).vectorize(s.r);
-    s.row_sum.update().reorder(s.r, s.sum_pairs).vectorize(s.r);
-
     s.out.vectorize(s.d, lanes).unroll(s.d);
+    for (Func f : {s.score, s.weight}) {
+        f.compute_at(s.out, s.r)
+            .store_in(MemoryType::Stack)
+            .bound_storage(s.i, kPairsMost + lanes)
+            .vectorize(s.i, lanes);
+    }
+    s.score.update(0).reorder(s.fold.x, s.fold.y).atomic().vectorize(s.fold.x);
+    s.score.update(1).allow_race_conditions().vectorize(s.each.x).specialize(s.softcap_off);
+    s.score.update(2).allow_race_conditions().vectorize(s.each.x).specialize(s.unbiased);
+    s.weight.update().allow_race_conditions().vectorize(s.each.x);
+    s.dot.compute_at(s.score, s.fold.y).vectorize(s.l);
+    s.dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
+    for (Func f : {s.lane_max, s.lane_sum}) {
+        f.compute_at(s.out, s.r).vectorize(s.l, lanes);
+        f.update().allow_race_conditions().vectorize(s.each.x);
+    }
+    for (Func f : {s.row_max, s.row_sum}) {
+        f.compute_at(s.out, s.r);
+        f.update().atomic().vectorize(s.fold_lanes);
+    }
+
+    s.attended.compute_at(s.out, s.r).vectorize(s.d, lanes).unroll(s.d);
     RVar feature("feature"), block("block");
-    s.out.update()
+    s.attended.update()
         .allow_race_conditions()
         .split(s.products.x, block, feature, s.value_lanes)
         .reorder(feature, block, s.products.y)

@@ -45,18 +45,22 @@ protected:
     std::vector<float> run(const Rows &q, const Rows &k, const Rows &v, float softcap,
                            Flush flush) const {
         const lac_variant &variant = ListedKeys::variant();
-        const List rows(row_of_, flush), tokens(token_of_, flush);
+        std::vector<int32_t> first;
+        for (int r = 0; r <= q.tokens(); r++)
+            first.push_back(static_cast<int32_t>(
+                std::lower_bound(row_of_.begin(), row_of_.end(), r) - row_of_.begin()));
+        const List starts(first, flush), tokens(token_of_, flush);
         const size_t floats = size_t(q.tokens()) * variant.partial_row;
         const Guarded out(floats * sizeof(float), flush);
         View<2> queries = q.view(), keys = k.view(), values = v.view();
-        View<1> row_view = rows.view(), token_view = tokens.view();
+        View<1> start_view = starts.view(), token_view = tokens.view();
         View<2> parts(out.floats(), Dim{variant.partial_row, 1},
                       Dim{q.tokens(), variant.partial_row});
         View<1> key_scales = k.scale_view(), value_scales = v.scale_view();
         Unbiased none(q.tokens());
         View<1> slopes(none.zeros.data(), Dim{q.tokens(), 1});
         View<1> positions(none.integers.data(), Dim{q.tokens(), 1});
-        variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &row_view, &token_view,
+        variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &start_view, &token_view,
                       static_cast<int32_t>(row_of_.size()), softcap, true, &slopes, &positions,
                       &parts);
         return {out.floats(), out.floats() + floats};

@@ -184,10 +184,13 @@ private:
 
     void visit_pairs(const Scratch &s, const Batch &batch) {
         if (batch.pairs > variant_.pairs_most) fault = "too many pairs";
-        for (int p = 0; p < batch.pairs; p++) {
-            if (p > 0 && s.pair_rows[p] < s.pair_rows[p - 1]) fault = "pairs are out of order";
-            const size_t row = tile_rows_[static_cast<size_t>(s.pair_rows[p])];
-            count_[row * case_.k_tokens + static_cast<size_t>(s.tokens[p])]++;
+        if (s.pair_starts[0] != 0 || s.pair_starts[variant_.tile_rows] != batch.pairs)
+            fault = "pairs of no row";
+        for (int r = 0; r < variant_.tile_rows; r++) {
+            if (s.pair_starts[r + 1] < s.pair_starts[r]) fault = "pairs are out of order";
+            for (int p = s.pair_starts[r]; p < s.pair_starts[r + 1]; p++)
+                count_[tile_rows_[static_cast<size_t>(r)] * case_.k_tokens +
+                       static_cast<size_t>(s.tokens[p])]++;
         }
     }
 
