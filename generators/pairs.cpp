@@ -10,6 +10,8 @@ using namespace Halide;
 
 namespace {
 
+constexpr int kDots = 4;  // whose lanes are added together
+
 // The pairs of row s.r: s.i counts them.
 struct RowPairs {
     Expr first, count;
@@ -21,6 +23,8 @@ struct RowPairs {
         Expr place = unsafe_promise_clamped(first + i, 0, in.pairs - 1);
         return unsafe_promise_clamped(in.tokens(place), 0, in.token_count - 1);
     }
+    // The last lanes of a vector are of no pair: they repeat the row's last one.
+    Expr token_of_lane(const Expr &i) const { return token(min(i, count - 1)); }
 };
 
 // Each lane sums every dot_lanes-th product; then the lanes are added.
@@ -28,16 +32,16 @@ void define_score(PairsStages &s, const PairsInputs &in, const RowPairs &row, in
     s.features = RDom(0, head_dim / s.dot_lanes, "features");
     Expr feature = s.features * s.dot_lanes + s.l;
     s.dot(s.l, s.i, s.r) = 0.0f;
-    s.dot(s.l, s.i, s.r) += in.queries(feature, s.r) * in.keys(feature, row.token(s.i));
-    s.fold = RDom(0, s.dot_lanes, 0, in.pairs, "fold");
-    s.fold.where(s.fold.y < row.count);
+    s.dot(s.l, s.i, s.r) += in.queries(feature, s.r) * in.keys(feature, row.token_of_lane(s.i));
+    s.fold = RDom(0, s.dot_lanes, 0, kDots, 0, (in.pairs + kDots - 1) / kDots, "fold");
+    s.fold.where(s.fold.z * kDots < row.count);
+    Expr summed = s.fold.z * kDots + s.fold.y;
     s.score(s.i, s.r) = 0.0f;
-    s.score(s.fold.y, s.r) += s.dot(s.fold.x, s.fold.y, s.r);
+    s.score(summed, s.r) += s.dot(s.fold.x, summed, s.r);
     Expr i = s.each.y * s.format.lanes + s.each.x, raw = s.score(i, s.r);
     Expr capped = in.softcap * hyperbolic_tangent(raw / in.softcap);
     s.score(i, s.r) = select(s.softcap_off || is_nonfinite(raw), raw, capped);
-    // A vector's last lanes are of no pair: they repeat the last one.
-    Expr distance = cast<int32_t>(abs(row.token(min(i, row.count - 1)) - in.positions(s.r)));
+    Expr distance = cast<int32_t>(abs(row.token_of_lane(i) - in.positions(s.r)));
     s.score(i, s.r) = select(s.unbiased, raw, raw - in.slopes(s.r) * cast<float>(distance));
 }
 

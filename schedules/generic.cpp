@@ -65,7 +65,7 @@ void pairs(PairsStages &s, const Tile &, int lanes) {
         f.compute_at(s.out, s.r)
             .store_in(MemoryType::Stack)
             .bound_storage(s.i, kPairsMost + lanes);
-    s.dot.compute_at(s.score, s.fold.y);
+    s.dot.compute_at(s.score, s.fold.z);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);
 }

@@ -38,7 +38,7 @@ constexpr int partial_row(int value_dim, const Format &f) {
 constexpr int kFoldItems = 8;
 
 // Pairs that one call takes at most. Their scores and weights are stack scratch.
-constexpr int kPairsMost = 256;
+constexpr int kPairsMost = 512;
 
 // What may be tuned: any Tile gives the same results.
 struct Tile {

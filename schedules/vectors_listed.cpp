@@ -34,12 +34,16 @@ void pairs(PairsStages &s, const Tile &, int lanes) {
             .bound_storage(s.i, kPairsMost + lanes)
             .vectorize(s.i, lanes);
     }
-    s.score.update(0).reorder(s.fold.x, s.fold.y).atomic().vectorize(s.fold.x);
+    s.score.update(0)
+        .reorder(s.fold.x, s.fold.y, s.fold.z)
+        .atomic()
+        .vectorize(s.fold.x)
+        .vectorize(s.fold.y);
     s.score.update(1).allow_race_conditions().vectorize(s.each.x).specialize(s.softcap_off);
     s.score.update(2).allow_race_conditions().vectorize(s.each.x).specialize(s.unbiased);
     s.weight.update().allow_race_conditions().vectorize(s.each.x);
-    s.dot.compute_at(s.score, s.fold.y).vectorize(s.l);
-    s.dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
+    s.dot.compute_at(s.score, s.fold.z).vectorize(s.l).unroll(s.i);
+    s.dot.update().reorder(s.l, s.features, s.i).vectorize(s.l).unroll(s.features).unroll(s.i);
     for (Func f : {s.lane_max, s.lane_sum}) {
         f.compute_at(s.out, s.r).vectorize(s.l, lanes);
         f.update().allow_race_conditions().vectorize(s.each.x);
@@ -56,7 +60,8 @@ void pairs(PairsStages &s, const Tile &, int lanes) {
         .split(s.products.x, block, feature, s.value_lanes)
         .reorder(feature, block, s.products.y)
         .vectorize(feature)
-        .unroll(block);
+        .unroll(block)
+        .unroll(s.products.y, 4, TailStrategy::GuardWithIf);
 }
 
 }  // namespace lacuna::vectors
