@@ -41,7 +41,7 @@ void declare(const VariantFunctions &f, Declared &types) {
     types[f.partial.symbol] = types[f.partial_few.symbol] =
         f.partial.params.count("pattern") ? "PartialPatternFn" : "PartialWordsFn";
     if (f.partial_row) types[f.partial_row->symbol] = types[f.partial.symbol];
-    for (const auto *gather : {&f.gather, &f.gather_few, &f.gather_row})
+    for (const auto *gather : {&f.gather, &f.gather_few})
         if (*gather) types[(*gather)->symbol] = "GatherFn";
     if (f.pairs) types[f.pairs->symbol] = "PairsFn";
     types[f.fold.symbol] = "FoldFn";
@@ -83,8 +83,8 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
         f.partial.symbol + ", " + f.partial_few.symbol + ", " + named(f.partial_row);
     const std::string none = "nullptr, nullptr, nullptr";
     row += (k.pattern ? none + ", " + partial : partial + ", " + none) + ",\n     ";
-    row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.gather_row) + ", " +
-           named(f.pairs) + ", " + number(f.tiles.few.rows) + number(f.pairs ? kPairsMost : 0);
+    row += named(f.gather) + ", " + named(f.gather_few) + ", " + named(f.pairs) + ", " +
+           number(f.tiles.few.rows) + number(f.pairs ? kPairsMost : 0);
     return row + f.fold.symbol + ", " + f.merge.symbol + ", " + named(f.summarise) + ", " +
            named(f.route) + "},\n";
 }

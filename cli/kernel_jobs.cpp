@@ -61,8 +61,7 @@ std::vector<const Function *> VariantFunctions::all() const {
     std::vector<const Function *> list{&pack_queries, &pack_keys,     &pack_values,
                                        &append_keys,  &append_values, &partial,
                                        &partial_few,  &fold,          &merge};
-    for (const auto *f :
-         {&gather, &gather_few, &gather_row, &pairs, &summarise, &route, &partial_row})
+    for (const auto *f : {&gather, &gather_few, &pairs, &summarise, &route, &partial_row})
         if (*f) list.push_back(&**f);
     return list;
 }
@@ -272,7 +271,6 @@ VariantFunctions functions_of(const std::string &prefix, const KernelSpec &kerne
     }
     all.gather = f.whole(f.listed("gather", "gather"));
     all.gather_few = f.few(f.listed("gather_few", "gather", {{"rows", rows}}));
-    all.gather_row = f.with_rows(f.listed("gather_row", "gather", {{"rows", "1"}}));
     all.pairs = f.with_rows(f.listed("pairs", "pairs"));
     all.summarise = f.of_head("summarise", dtype_name(k), typed("source.type", k));
     all.route = f.of_head("route", dtype_name(q), typed("queries.type", q));

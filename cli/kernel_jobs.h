@@ -37,8 +37,7 @@ struct VariantFunctions {
     Function pack_queries, pack_keys, pack_values, append_keys, append_values, partial, partial_few,
         fold, merge;
     // Of kernels for any pattern: keys listed one by one, and the router.
-    std::optional<Function> gather = std::nullopt, gather_few = std::nullopt,
-                            gather_row = std::nullopt, pairs = std::nullopt,
+    std::optional<Function> gather = std::nullopt, gather_few = std::nullopt, pairs = std::nullopt,
                             summarise = std::nullopt, route = std::nullopt;
     std::optional<Function> partial_row = std::nullopt;  // none of fixed8
     std::vector<const Function *> all() const;

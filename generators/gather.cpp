@@ -37,24 +37,17 @@ void gather(GatherStages &s, const GatherInputs &lists, PartialInputs in, int he
         return unsafe_promise_clamped(lists.tokens(ki, slot, item), 0, lists.token_count - 1);
     };
     s.key_lanes = std::gcd(head_dim, f.lanes);
-    if (lists.single_row) {
-        in.dot_lanes = s.key_lanes;
-        in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
-            return lists.keys(d, token(ki, slot, item));
-        };
-    } else {
-        const auto row = [&](const Expr &d, const Expr &ki) {
-            return lists.keys(d, token(ki, s.kj, s.i));
-        };
-        s.transposition.side =
-            lists.by_squares ? square_side(lists.keys.type().bits(), head_dim, f) : 0;
-        const Func panels("panels");
-        panels(s.ki, s.d, s.kj, s.i) = transpose(s.transposition, s.ki, s.d, {s.kj, s.i}, row);
-        s.panels = panels;
-        in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
-            return panels(ki, d, slot, item);
-        };
-    }
+    const auto row = [&](const Expr &d, const Expr &ki) {
+        return lists.keys(d, token(ki, s.kj, s.i));
+    };
+    s.transposition.side =
+        lists.by_squares ? square_side(lists.keys.type().bits(), head_dim, f) : 0;
+    const Func panels("panels");
+    panels(s.ki, s.d, s.kj, s.i) = transpose(s.transposition, s.ki, s.d, {s.kj, s.i}, row);
+    s.panels = panels;
+    in.key = [=](const Expr &ki, const Expr &d, const Expr &slot, const Expr &item) {
+        return panels(ki, d, slot, item);
+    };
     in.key_position = token;
     const auto scale_of = [=](const Func &scales) -> ScaleOf {
         if (!scales.defined()) return {};

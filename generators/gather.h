@@ -13,7 +13,6 @@ struct GatherInputs {
     Halide::Expr token_count;               // for a bounds promise alone
     Halide::Expr careful;                   // some value of V may be Inf or NaN. Of K nobody knows
     bool by_squares;                        // K is transposed so, where squares fit
-    bool single_row;  // K is not transposed, and a score is summed as in pairs
 };
 
 // Fills in key, value, feature and the two flags of `in`, which brings the rest.

@@ -25,7 +25,7 @@ class Gather : public Kernel<Gather> {
 public:
     GeneratorParam<int> head_dim{"head_dim", 64};
     GeneratorParam<int> value_dim{"value_dim", 64};
-    GeneratorParam<int> rows{"rows", 0};  // of a tile: the tier's (0), its few, or 1
+    GeneratorParam<int> rows{"rows", 0};  // of a tile: the tier's (0) or its few
     Input<Buffer<float, 3>> queries{"queries"};
     Input<Buffer<void, 2>> keys{"keys"};
     Input<Buffer<float, 1>> key_scales{"key_scales"};  // of integers, as value_scales; else unread
@@ -62,7 +62,7 @@ public:
         gather(s,
                {convert().widened(keys), convert().widened(values), scales_of(keys, key_scales),
                 scales_of(values, value_scales), tokens, keys.dim(1).extent(), careful,
-                tier().schedule->by_squares, rows == 1},
+                tier().schedule->by_squares},
                in, head_dim, value_dim, f);
         out = s.out;
         constrain(f);

@@ -70,8 +70,8 @@ void define_output(PairsStages &s, const PairsInputs &in, const RowPairs &row) {
     s.products = RDom(0, s.value_dim, 0, in.pairs, "products");
     s.products.where(s.products.y < row.count);
     s.attended(s.d, s.r) = 0.0f;
-    s.attended(s.products.x, s.r) += s.weight(s.products.y, s.r) *
-                                     in.values(s.products.x, row.token(s.products.y));
+    s.attended(s.products.x, s.r) +=
+        s.weight(s.products.y, s.r) * in.values(s.products.x, row.token(s.products.y));
     s.out(s.d, s.r) = select(s.d == padded, s.row_max(s.r), s.d == padded + 1, s.row_sum(s.r),
                              s.attended(s.d, s.r));
 }

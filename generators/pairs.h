@@ -12,9 +12,9 @@ struct PairsInputs {
     Halide::Func starts;   // (row) -> its first pair; one more: the end
     Halide::Func tokens;   // (p) -> token
     Halide::Expr pairs, softcap;
-    Halide::Expr unbiased;                 // no ALiBi, else
-    Halide::Func slopes, positions;        // (row), in base-2 units, and (row)
-    Halide::Expr token_count;              // for bounds promises alone
+    Halide::Expr unbiased;           // no ALiBi, else
+    Halide::Func slopes, positions;  // (row), in base-2 units, and (row)
+    Halide::Expr token_count;        // for bounds promises alone
 };
 
 PairsStages pairs(const PairsInputs &in, int head_dim, int value_dim, const Format &f);

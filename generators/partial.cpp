@@ -39,7 +39,7 @@ namespace {
 
 void define_dot(PartialStages &s, const PartialInputs &in) {
     const Var ki = s.ki, kj = s.kj, r = s.r, i = s.i;
-    s.features = RDom(0, s.head_dim / in.dot_lanes, "features");
+    s.features = RDom(0, s.head_dim, "features");
     KeyOf key = in.key;
     if (s.key_bits < 32) {
         s.key = Func("key");
@@ -47,17 +47,8 @@ void define_dot(PartialStages &s, const PartialInputs &in) {
         key = s.key;
     }
     const Expr slot = used_slot(s, in);
-    const auto product = [&](const Expr &d) { return s.query(d, r, i) * key(ki, d, slot, i); };
     s.dot(ki, kj, r, i) = 0.0f;
-    if (in.dot_lanes == 1) {
-        s.dot(ki, kj, r, i) += product(s.features);
-    } else {
-        s.lane_dot = Func("lane_dot");
-        s.fold_dot = RDom(0, in.dot_lanes, "fold_dot");
-        s.lane_dot(s.l, ki, kj, r, i) = 0.0f;
-        s.lane_dot(s.l, ki, kj, r, i) += product(s.features * in.dot_lanes + s.l);
-        s.dot(ki, kj, r, i) += s.lane_dot(s.fold_dot, ki, kj, r, i);
-    }
+    s.dot(ki, kj, r, i) += s.query(s.features, r, i) * key(ki, s.features, slot, i);
 }
 
 void define_score(PartialStages &s, const PartialInputs &in) {

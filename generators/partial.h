@@ -47,9 +47,6 @@ struct PartialInputs {
     KeyPosition key_position;
     Halide::Expr careful_scores;  // some score may be Inf or NaN
     Halide::Expr careful_values;  // some value of V may
-    // Each score is summed over so many features side by side, and these sums are added; 1: feature
-    // by feature. Another number gives other last bits.
-    int dot_lanes = 1;
     KeepTest keep;
 };
 

@@ -64,9 +64,8 @@ struct PartialStages {
     // r, i), and of a panel's keys, (x, plane, kj, r, i), summed.
     Halide::Func half_query, half_weight, half_dot, half_product;
     Halide::RDom half_features, half_keys;
-    int half_chain = 0;     // features that half_dot sums
-    Halide::Func lane_dot;  // of a dot whose features are summed side by side; else undefined
-    Halide::Func dot;       // Q·K, one register block
+    int half_chain = 0;  // features that half_dot sums
+    Halide::Func dot;    // Q·K, one register block
     // dot, then softcap (update 0), the bias (update 1) and the keep test (update 2)
     Halide::Func score;
     Halide::Func lane_max, row_max;
@@ -85,7 +84,7 @@ struct PartialStages {
     Halide::Var ki{"ki"}, kj{"kj"}, r{"r"}, i{"i"}, l{"l"}, x{"x"}, plane{"plane"}, d{"d"};
     // With K of 8 bits: those of a group, and groups. Of arithmetic in f16: half_dot's c.
     Halide::RDom features;
-    Halide::RDom scan, panel_lanes, sum_lanes, fold_dot, fold_max, fold_sum, each_key, edge;
+    Halide::RDom scan, panel_lanes, sum_lanes, fold_max, fold_sum, each_key, edge;
     Halide::Expr softcap_off, unbiased, finite_scores, finite_values;
     // (ki, d, kj, i) and (x, ki, kj, i, plane): elements as floats, where they are stored as less.
     Halide::Func key, value;
@@ -96,7 +95,7 @@ struct PartialStages {
 
 // The same of keys that are listed one by one.
 struct GatherStages : PartialStages {
-    Halide::Func panels;  // (ki, d, kj, i), rows of K side by side; undefined for a single row
+    Halide::Func panels;  // (ki, d, kj, i), rows of K side by side
     Transposition transposition;
     int key_lanes = 0;  // features side by side
 };

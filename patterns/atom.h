@@ -33,8 +33,8 @@ struct Syntax {
 // Where a segment's keys are read from.
 enum class Source : int32_t {
     kPanels,  // packed panels
-    kList,    // the caller's rows, key by key as a list says
-    kPairs    // the same, for a flat list of (query, key)
+    kList,    // the caller's rows of K and V, key by key as a list says that rows of a tile share
+    kPairs    // the same for lists of a row or two each, as (row, key) pairs
 };
 
 // Keys k = residue (mod modulus) lie side by side in panels of their own. Rows of a tile are
@@ -57,7 +57,6 @@ struct Segment {
     static Segment listed(int32_t tokens, int64_t keys = 0) {
         return {1, 1, 1, Source::kList, tokens, keys};
     }
-    static Segment pairs() { return {1, 1, 1, Source::kPairs, 0}; }
 };
 
 // What lac_lists must hold for an atom: rows of each list, keys of an index, whether the rows are
@@ -107,7 +106,9 @@ struct KeyRanges {
 
 // What most atoms have in common.
 struct PlainAtom {
-    static Indices list(const lac_atom &, const Sequence &, int64_t, int64_t) { return {}; }
+    static Indices list(const lac_atom &, const Sequence &, int64_t, int64_t, const Indices &) {
+        return {};
+    }
     static ListShape list_shape(const lac_atom &, int64_t, int64_t) { return {}; }
 };
 

@@ -35,7 +35,7 @@ struct GlobalList : PlainAtom {
     }
     // The columns; rows are tiles of their own, which see the whole pattern in order.
     static Segment segment(const lac_atom &) { return Segment::listed(0); }
-    static Indices list(const lac_atom &, const Sequence &in, int64_t, int64_t) {
+    static Indices list(const lac_atom &, const Sequence &in, int64_t, int64_t, const Indices &) {
         return in.globals();
     }
     static KeyRanges keys(const lac_atom &, const TileRows &rows) {

@@ -7,8 +7,6 @@ namespace lacuna {
 struct MaskCsr : ListedAtom<MaskCsr> {
     static constexpr Syntax syntax{
         "mask:csr", 0, {}, "listed at run time: keys of each query", 0, false, false, true};
-    // Of dynamic masks, 64 … 512 of 4,096 keys; early rows have fewer.
-    static constexpr int64_t kUsualKeys = 64;
     static Segment segment(const lac_atom &) { return Segment::listed(1, kUsualKeys); }
     static ListShape list_shape(const lac_atom &, int64_t queries, int64_t) { return {queries, 1}; }
 };

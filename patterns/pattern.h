@@ -36,8 +36,9 @@ inline KeyRanges keys_of(const lac_atom &a, const TileRows &rows) {
 inline Retention retention_of(const lac_atom &a) {
     return visit(a.kind, [&](auto atom) { return atom.retention(a); });
 }
-inline Indices list_of(const lac_atom &a, const Sequence &in, int64_t head, int64_t q) {
-    return visit(a.kind, [&](auto atom) { return atom.list(a, in, head, q); });
+inline Indices list_of(const lac_atom &a, const Sequence &in, int64_t head, int64_t q,
+                       const Indices &before = {}) {
+    return visit(a.kind, [&](auto atom) { return atom.list(a, in, head, q, before); });
 }
 inline ListShape list_shape_of(const lac_atom &a, int64_t queries, int64_t keys) {
     return visit(a.kind, [&](auto atom) { return atom.list_shape(a, queries, keys); });

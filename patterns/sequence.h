@@ -76,9 +76,9 @@ struct Sequence {
         const int64_t *start = lists->starts + list_of(head) * lists->rows + r;
         return {lists->indices + start[0], start[1] - start[0]};
     }
-    // mask:pairs: the keys paired with query r of the tensor. They are looked for first behind those
-    // of `before`: a walk over rows in order searches the list once.
-    Indices paired(int64_t head, int64_t r, const Indices &before = {}) const {
+    // mask:pairs: the keys paired with query r of the tensor. They are looked for first behind
+    // those of `before`: a walk over rows in order searches the list once.
+    Indices paired(int64_t head, int64_t r, const Indices &before) const {
         const Indices keys = row(head, 0);
         if (keys.count == 0 || !lists->queries) return {};
         const Indices queries{lists->queries + (keys.first - lists->indices), keys.count};

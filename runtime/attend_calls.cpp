@@ -99,12 +99,8 @@ void TileAttention::gather(const Batch &batch) {
     const Group &g = plan_.group[tile_.group];
     const int32_t shared = g.list_tokens * g.row_heads;
     const bool few = shared > 0 && shared <= v_.few_rows;
-    GatherFn kernel = few ? v_.gather_few : v_.gather;
-    int32_t rows = few ? v_.few_rows : v_.tile_rows;
-    if (shared == 1) {
-        kernel = v_.gather_row;
-        rows = 1;
-    }
+    const GatherFn kernel = few ? v_.gather_few : v_.gather;
+    const int32_t rows = few ? v_.few_rows : v_.tile_rows;
     View<3> queries(t_.queries, Dim{v_.head_dim, 1}, Dim{rows, v_.head_dim},
                     Dim{1, v_.tile_rows * v_.head_dim});
     View<2> keys(keys_.keys, Dim{v_.head_dim, 1}, key_dim());

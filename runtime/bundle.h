@@ -93,8 +93,8 @@ struct lac_variant {
     // pattern is set, when it is null.
     lacuna::PartialWordsFn partial_words, partial_words_few, partial_words_row;
     lacuna::PartialPatternFn partial_pattern, partial_pattern_few, partial_pattern_row;
-    // A tile's rows, at most few_rows, a single one. Null with a pattern, as pairs.
-    lacuna::GatherFn gather, gather_few, gather_row;
+    // A tile's rows, at most few_rows. Null with a pattern, as pairs.
+    lacuna::GatherFn gather, gather_few;
     lacuna::PairsFn pairs;
     int32_t few_rows;
     int32_t pairs_most;  // of one call

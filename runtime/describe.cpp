@@ -8,6 +8,19 @@ namespace {
 constexpr int64_t kLatestCrossover = 8192;
 constexpr int64_t kFewRows = 4;      // of a tile that a step's kernel takes
 constexpr int64_t kKeysPacked = 32;  // keys that are packed in the time that a tile costs
+// Rows that share a list and still are read as pairs: as a list, one row takes 1 to 4 times as long
+// (512 to 8 of 4,096 keys), four rows 0.9 to 0.7.
+constexpr int64_t kRowsOfPairs = 2;
+
+// An owner's segment. Query heads with lists of their own share none.
+Segment segment_for(const lac_plan &plan, const Owner &owner, bool own_lists) {
+    Segment s = segment_of(plan.pattern.atom[first_of(owner.atoms)]);
+    const int64_t rows = int64_t{s.list_tokens} * (own_lists ? 1 : plan.group_heads);
+    if (s.source != Source::kList || rows < 1 || rows > kRowsOfPairs) return s;
+    s.source = Source::kPairs;
+    s.list_tokens = 0;  // any rows make a tile
+    return s;
+}
 
 int32_t store_for(lac_plan &plan, const Segment &s) {
     if (s.source != Source::kPanels) return kNoStore;
@@ -40,9 +53,7 @@ void add_segment(lac_plan &plan, Group &group, const Owner &owner, const Segment
 // Segments that one tile of rows can serve follow each other, so that its Q is packed once.
 void group_segments(lac_plan &plan, bool own_lists) {
     const Owners owners = owners_of(plan.pattern);
-    const auto segment = [&](int i) {
-        return segment_of(plan.pattern.atom[first_of(owners.owner[i].atoms)]);
-    };
+    const auto segment = [&](int i) { return segment_for(plan, owners.owner[i], own_lists); };
     bool taken[LAC_MAX_ATOMS] = {};
     for (int a = 0; a < owners.count; a++) {
         if (taken[a]) continue;
@@ -65,22 +76,19 @@ int64_t dense_cost(const lac_variant &v, int64_t rows) {
 
 // Keys that are listed one by one cost more than those of panels: up to which position all earlier
 // keys cost less than a list of the usual length with its tile. What rows share of a list is
-// fetched once; a single row's kernel takes a quarter of the time a key. As if all query heads of a
-// KV head shared their lists: a cache is made before there are any.
+// fetched once; read as pairs, a key takes a third of that time, and the tile is shared. As if all
+// query heads of a KV head shared their lists: a cache is made before there are any.
 int64_t crossover_of_lists(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t at = 0;
-    for (int32_t g = 0; v.list_pairs > 0 && g < plan.group_count; g++) {
-        const Group &group = plan.group[g];
-        if (group.list_tokens == 0) continue;
-        const int64_t rows = int64_t{group.list_tokens} * plan.group_heads;
-        for (int32_t s = 0; s < group.segments; s++) {
-            const SegmentInfo &info = plan.segment[group.first_segment + s];
-            const int64_t keys = segment_of(listing_atom(plan, info)).list_keys;
-            const int64_t shared = keys * (v.list_pairs + rows);
-            const int64_t pairs = v.tile_pairs + (rows == 1 ? shared / 4 : shared);
-            at = larger(at, pairs / rows - v.tile_pairs / v.usual_rows);
-        }
+    for (uint32_t a = 0; v.list_pairs > 0 && a < plan.pattern.atom_count; a++) {
+        const Segment s = segment_of(plan.pattern.atom[a]);
+        const int64_t rows = int64_t{s.list_tokens} * plan.group_heads;
+        if (rows == 0) continue;
+        const int64_t of_row = s.list_keys * (v.list_pairs + rows) / rows;
+        at = larger(at, rows <= kRowsOfPairs
+                            ? of_row / 3
+                            : of_row + v.tile_pairs / rows - v.tile_pairs / v.usual_rows);
     }
     return smaller(ceil_div(at, int64_t{v.usual_rows}) * v.usual_rows, kLatestCrossover);
 }

@@ -156,7 +156,8 @@ bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
     for (int32_t r = 0; r <= rows_done_; r++) scratch.pair_starts[r] = 0;
     while (rows_done_ < tile_.rows) {
         if (listed_row_ != rows_done_)
-            row_keys_ = in_.paired(head_of(row_), row_.position() - in_.q_start, row_keys_);
+            row_keys_ = list_of(listing_atom(plan_, plan_.segment[batch->segment]), in_,
+                                head_of(row_), row_.position(), row_keys_);
         listed_row_ = rows_done_;
         if (batch->pairs > 0 && row_keys_.count - pair_ > most - batch->pairs) break;
         batch->pairs += read_row_pairs(scratch.tokens + batch->pairs, most);

@@ -129,6 +129,9 @@ struct lac_plan {
             if (segment[s].source == source) return true;
         return false;
     }
+    bool lists_keys() const {
+        return lists_keys(lacuna::Source::kList) || lists_keys(lacuna::Source::kPairs);
+    }
 };
 
 namespace lacuna {

@@ -52,11 +52,11 @@ void PlanBuilder::put_words(int32_t segment, int32_t panel, const uint32_t *word
 void PlanBuilder::add_listed(uint32_t *words, int32_t panels) const {
     const lac_variant &v = *plan_.variant;
     const int32_t shift = __builtin_ctz(static_cast<uint32_t>(v.panel_keys));
-    Indices above{};
+    Indices above{}, list{};
     TileRowCursor row(plan_, tile_, globals_);
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
-        Indices list = list_of(*row_reader(plan_.pattern), in_, head, row.position());
+        list = list_of(*row_reader(plan_.pattern), in_, head, row.position(), list);
         list.count = list.place_of(plan_.pattern.bidi ? layout_.k_tokens : row.position() + 1);
         uint32_t *const of_row = words + r;
         if (r > 0 && list.first == above.first && list.count == above.count) {

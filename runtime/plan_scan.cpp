@@ -48,7 +48,7 @@ void PlanBuilder::add_pair_run(int32_t segment) {
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
         const int64_t q = row.position();
-        keys = in_.paired(head, q - in_.q_start, keys);
+        keys = list_of(listing_atom(plan_, info), in_, head, q, keys);
         if (keys.count == 0) continue;
         listed += keys.count;
         const Span span{keys.first[0], keys.first[keys.count - 1], 1};
@@ -61,6 +61,8 @@ void PlanBuilder::add_pair_run(int32_t segment) {
     }
     if (kept == 0) return;
     put_run(Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});
+    // Of two calls in a row, the rows together list more than one call takes.
+    items_ += static_cast<int32_t>(2 * listed / plan_.variant->pairs_most);
     pairs_.attended += kept;
     pairs_.computed += kept;
 }
@@ -207,13 +209,13 @@ void PlanBuilder::extend_run(int32_t segment, int64_t first, int64_t panels, uin
 // A store that no run reads is not packed.
 void PlanBuilder::put_run(const Run &run) {
     put(plan_.runs, count_.runs++, run);
-    if (plan_.segment[run.segment].store == kNoStore) return;
+    count_items(run);
+    const int32_t store = plan_.segment[run.segment].store;
+    if (store == kNoStore) return;
     const auto end = int64_t{run.first_panel} + run.panels;
     block_rounds_ =
         larger(block_rounds_, static_cast<int32_t>(ceil_div(end, int64_t{kPackPanels})));
-    count_items(run);
-    const int32_t store = plan_.segment[run.segment].store;
-    if (store != kNoStore) store_read_[store] = true;
+    store_read_[store] = true;
 }
 
 // An item holds the panels of a segment up to the next multiple of chunk, of one run or several.

@@ -72,11 +72,10 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     return s;
 }
 
-// A tile that waits in its block for others, or for another group's, is not shared; nor are pairs,
-// whose items are known only when they are read.
+// A tile that waits in its block for others, or for another group's, is not shared.
 int32_t slices_of(const lac_plan &plan, int32_t threads) {
     if (plan.unit_blocks == 0 || plan.unit_blocks >= threads || plan.group_count > 1 ||
-        plan.most_tiles > 1 || plan.lists_keys(Source::kPairs))
+        plan.most_tiles > 1)
         return 1;
     const int64_t wanted = ceil_div(threads, plan.unit_blocks);
     return static_cast<int32_t>(larger<int64_t>(smaller<int64_t>(wanted, plan.most_items), 1));

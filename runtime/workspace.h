@@ -68,22 +68,22 @@ struct Scratch {
     float *parts;                   // fold_items partial results; before, rows of Q that turn
     float *state[2];                // rows of a block between groups
     int32_t *panels;                // [item][slot]
-    int32_t *tokens;      // [item][slot][key] of listed keys, or [pair]; null where none are
+    int32_t *tokens;       // [item][slot][key] of listed keys, or [pair]; null where none are
     int32_t *pair_starts;  // [row], and where the last one's end
-    int32_t *edges;       // [item][edge]
-    uint32_t *words;      // [item][edge][row]
-    int32_t *first_keys;  // [item][slot]
-    int32_t *offsets;     // [row], in elements
-    int32_t *own_rows;    // 0, 1, 2, …
-    int32_t *tiles;       // [item], zeros
-    float *log_sum_exp;   // [row]
+    int32_t *edges;        // [item][edge]
+    uint32_t *words;       // [item][edge][row]
+    int32_t *first_keys;   // [item][slot]
+    int32_t *offsets;      // [row], in elements
+    int32_t *own_rows;     // 0, 1, 2, …
+    int32_t *tiles;        // [item], zeros
+    float *log_sum_exp;    // [row]
 };
 
 // Tiles of a block that take turns, a few items each, so that K and V are read from far away once:
 // one item after the other, a tile of more than a fold's items reads more than a core's cache holds
-// (1,920 keys of 128 features: 2 MB).
+// (1,920 keys of 128 features: 2 MB). Listed keys lie anywhere.
 inline int32_t turns(const lac_plan &plan) {
-    const bool far = plan.most_items > plan.variant->fold_items;
+    const bool far = plan.most_items > plan.variant->fold_items && !plan.lists_keys();
     return far ? smaller(plan.most_tiles, kBlockTiles) : 1;
 }
 

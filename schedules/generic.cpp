@@ -49,7 +49,6 @@ void partial(PartialStages &s, const Tile &, int) {
             f.compute_at(s.out, s.r);
     }
     if (s.digit_product.defined()) s.digit_product.compute_at(s.attended, s.x);
-    if (s.lane_dot.defined()) s.lane_dot.compute_at(s.dot, s.ki);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);
     s.product.compute_at(s.attended, s.x);
@@ -57,14 +56,12 @@ void partial(PartialStages &s, const Tile &, int) {
 
 void gather(GatherStages &s, const Tile &tile, int lanes) {
     partial(s, tile, lanes);
-    if (s.panels.defined()) s.panels.compute_at(s.score, s.kj).store_in(MemoryType::Stack);
+    s.panels.compute_at(s.score, s.kj).store_in(MemoryType::Stack);
 }
 
 void pairs(PairsStages &s, const Tile &, int lanes) {
     for (Func f : {s.score, s.weight})
-        f.compute_at(s.out, s.r)
-            .store_in(MemoryType::Stack)
-            .bound_storage(s.i, kPairsMost + lanes);
+        f.compute_at(s.out, s.r).store_in(MemoryType::Stack).bound_storage(s.i, kPairsMost + lanes);
     s.dot.compute_at(s.score, s.fold.z);
     for (Func f : {s.lane_max, s.row_max, s.lane_sum, s.row_sum, s.attended})
         f.compute_at(s.out, s.r);

@@ -75,17 +75,6 @@ void dots_by_panel(PartialStages &s, const Var &row_block, const Tile &tile, int
 
 namespace {
 
-// One score after the other, all of an item's before the first is used as part of a vector.
-void dots_by_key(PartialStages &s, int lanes) {
-    s.dot.compute_at(s.out, s.i)
-        .store_in(MemoryType::Stack)
-        .bound_storage(s.kj, s.format.chunk + 1)
-        .vectorize(s.ki, lanes);
-    s.dot.update().reorder(s.fold_dot, s.ki, s.kj).atomic().vectorize(s.fold_dot);
-    s.lane_dot.compute_at(s.dot, s.ki).vectorize(s.l);
-    s.lane_dot.update().reorder(s.l, s.features).vectorize(s.l).unroll(s.features);
-}
-
 // What a row keeps by lanes, and then by itself.
 void by_lane_and_row(PartialStages &s, Func lane, Func row, const Var &block, int rows, int lanes) {
     lane.compute_at(s.out, block).bound_extent(s.r, rows);
@@ -245,10 +234,7 @@ void partial(PartialStages &s, const Tile &tile, int lanes, const Blocks &blocks
     s.score.update(0).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.softcap_off);
     s.score.update(1).vectorize(s.ki, lanes).unroll(s.ki).specialize(s.unbiased);
     s.score.update(2).reorder(s.ki, s.r, s.edge).vectorize(s.ki, lanes).unroll(s.ki);
-    if (s.lane_dot.defined())
-        dots_by_key(s, lanes);
-    else
-        blocks.dots(s, row_block, tile, lanes);
+    blocks.dots(s, row_block, tile, lanes);
 
     softmax(s, row_block, tile, lanes);
     attended(s, row_block, tile, lanes);

@@ -9,7 +9,6 @@ void gather(GatherStages &s, const Tile &tile, int lanes, const Blocks &blocks) 
     Tile by_panel = tile;
     by_panel.score_panels = 1;
     partial(s, by_panel, lanes, blocks);
-    if (!s.panels.defined()) return;
     s.panels.compute_at(s.score, s.kj)
         .store_in(MemoryType::Stack)
         .bound(s.ki, 0, s.format.panel_keys);

@@ -171,10 +171,7 @@ private:
         return out;
     }
 
-    GatherFn gather() const {
-        if (rows_ == 1) return v_.gather_row;
-        return rows_ == v_.few_rows ? v_.gather_few : v_.gather;
-    }
+    GatherFn gather() const { return rows_ == v_.few_rows ? v_.gather_few : v_.gather; }
 
     const lac_variant &v_;
     Sizes n_;
@@ -207,7 +204,7 @@ TEST_P(ListedKeys, GatherAgreesWithFloat64) {
     const int most = v.panel_keys * v.chunk;
     unsigned seed = 1;
     for (const int keys : {1, 5, v.panel_keys, v.panel_keys + 1, 3 * v.panel_keys - 1, most}) {
-        for (const int rows : {v.tile_rows, v.few_rows, 1}) {
+        for (const int rows : {v.tile_rows, v.few_rows}) {
             for (const bool masked : {false, true}) {
                 Sizes n;
                 n.items = 1 + int(seed) % 3;
@@ -237,7 +234,7 @@ TEST_P(ListedKeys, GatherGivesTheBitsOfPackedKeys) {
     }
 }
 
-// Nor does it matter how many rows share a tile, but for a single one.
+// Nor does it matter how many rows share a tile.
 TEST_P(ListedKeys, FewRowsGiveTheBitsOfMany) {
     const lac_variant &v = variant();
     Sizes n;
@@ -251,7 +248,7 @@ TEST_P(ListedKeys, FewRowsGiveTheBitsOfMany) {
 
 TEST_P(ListedKeys, MaskedPoisonChangesNoBit) {
     const lac_variant &v = variant();
-    for (const int rows : {v.tile_rows, v.few_rows, 1}) {
+    for (const int rows : {v.tile_rows, v.few_rows}) {
         Sizes n;
         n.keys = variant().panel_keys * 2 + 3;
         Batch batch(v, rows, n);

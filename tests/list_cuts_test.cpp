@@ -1,6 +1,7 @@
 // Patterns that read lists give a row the same bits whatever the threads and the cut of the call.
 #include <gtest/gtest.h>
 
+#include "runtime/workspace.h"
 #include "tests/cached.h"
 #include "tests/planned.h"
 
@@ -120,8 +121,10 @@ TEST_P(ListCuts, AndThreadsChangeNoBit) {
     }
 }
 
-// A step of the last `queries` tokens, with the lists of these alone.
-void planned_step(const Cached &cache, const Problem &p, int queries, Tensors &t) {
+// A step of the last `queries` tokens, with the lists of these alone; how many threads share a
+// tile.
+int planned_step(const Cached &cache, const Problem &p, int queries, Tensors &t,
+                 const Threads &threads = {}) {
     Problem piece = p;
     piece.q_tokens = queries;
     piece.k_tokens = cache.tokens();
@@ -131,7 +134,8 @@ void planned_step(const Cached &cache, const Problem &p, int queries, Tensors &t
     const Planned planned(cache.kernel(), piece, {});
     Problem seen = p;
     seen.lists = piece.lists;
-    lac::check(step({&cache}, seen, t, {queries}, {}, planned.plan()));
+    lac::check(step({&cache}, seen, t, {queries}, threads, planned.plan()));
+    return Workspace(*planned.plan(), threads.count, false, nullptr).slices();
 }
 
 TEST_P(ListCuts, AndStepsOverACacheChangeNoBit) {
@@ -158,6 +162,33 @@ TEST_P(ListCuts, AndStepsOverACacheChangeNoBit) {
             planned_step(cache, p, queries, t);
         }
         EXPECT_EQ(difference(all_bits(t, p), want), "") << p.describe();
+    }
+}
+
+// Read as pairs, where a list serves one row, and as a list of four.
+TEST_P(ListCuts, AndThreadsThatShareATileChangeNoBit) {
+    const lac_kernel kernel = find_kernel(general_kernel(), GetParam());
+    for (const int heads : {1, 4}) {
+        Problem p;
+        p.pattern = "topk:1800";
+        p.heads = heads;
+        p.kv_heads = 1;
+        p.q_tokens = p.k_tokens = 2000;
+        do {
+            p.seed++;
+            give_lists(p, 1, false);
+        } while (p.random_lists->starts.end()[-1] - p.random_lists->starts.end()[-2] < 1800);
+        p.own_order = true;
+        Tensors t(p);
+        Cached cache(kernel, p.pattern, options_of(p, 500, 0));
+        while (cache.tokens() < p.k_tokens) lac::check(cache.append(t, 0, 500));
+        planned_step(cache, p, 1, t);
+        const ResultBits want = all_bits(t, p);
+        for (const int threads : {2, 3, 7}) {
+            clear_output(t);
+            EXPECT_GT(planned_step(cache, p, 1, t, {threads, in_reverse, nullptr}), 1);
+            EXPECT_EQ(difference(all_bits(t, p), want), "") << threads << " threads";
+        }
     }
 }
 

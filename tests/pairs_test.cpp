@@ -60,9 +60,9 @@ protected:
         Unbiased none(q.tokens());
         View<1> slopes(none.zeros.data(), Dim{q.tokens(), 1});
         View<1> positions(none.integers.data(), Dim{q.tokens(), 1});
-        variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &start_view, &token_view,
-                      static_cast<int32_t>(row_of_.size()), softcap, true, &slopes, &positions,
-                      &parts);
+        variant.pairs(&queries, &keys, &key_scales, &values, &value_scales, &start_view,
+                      &token_view, static_cast<int32_t>(row_of_.size()), softcap, true, &slopes,
+                      &positions, &parts);
         return {out.floats(), out.floats() + floats};
     }
     std::vector<int32_t> row_of_, token_of_;
