@@ -72,7 +72,7 @@ using Signature = typename Pointee<Pointer>::type;
 struct lac_variant {
     const char *tier;
     uint32_t cpu_features;  // runtime/cpu.h; all must be present
-    int32_t panel_keys, chunk, plane, tile_pairs, list_pairs, tile_rows;
+    int32_t panel_keys, chunk, plane, tile_pairs, list_pairs, pair_cost, tile_rows;
     int32_t usual_rows;   // of the tier's own tile: what a plan computes hangs on no tuned one
     int32_t key_group;    // features of K side by side, of integers
     int32_t value_group;  // keys of V

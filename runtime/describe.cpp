@@ -75,9 +75,9 @@ int64_t dense_cost(const lac_variant &v, int64_t rows) {
 }
 
 // Keys that are listed one by one cost more than those of panels: up to which position all earlier
-// keys cost less than a list of the usual length with its tile. What rows share of a list is
-// fetched once; read as pairs, a key takes a third of that time, and the tile is shared. As if all
-// query heads of a KV head shared their lists: a cache is made before there are any.
+// keys cost less than a list of the usual length, and what other atoms keep: as much as a quarter
+// of the list and of a tile. What rows share of a list is fetched once, in a tile of their own. As
+// if all query heads of a KV head shared their lists: a cache is made before there are any.
 int64_t crossover_of_lists(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t at = 0;
@@ -85,11 +85,11 @@ int64_t crossover_of_lists(const lac_plan &plan) {
         const Segment s = segment_of(plan.pattern.atom[a]);
         const int64_t rows = int64_t{s.list_tokens} * plan.group_heads;
         if (rows == 0) continue;
-        const int64_t of_row = s.list_keys * (v.list_pairs + rows) / rows;
-        at = larger(at, rows <= kRowsOfPairs
-                            ? of_row / 3
-                            : of_row + v.tile_pairs / rows - v.tile_pairs / v.usual_rows);
+        const int64_t as_list = (s.list_keys * (v.list_pairs + rows) + v.tile_pairs) / rows;
+        const int64_t as_pairs = s.list_keys * v.pair_cost;
+        at = larger(at, rows <= kRowsOfPairs ? as_pairs : as_list - v.tile_pairs / v.usual_rows);
     }
+    if (plan.segment_count > 1 && at > 0) at += at / 4 + v.tile_pairs / 2;
     return smaller(ceil_div(at, int64_t{v.usual_rows}) * v.usual_rows, kLatestCrossover);
 }
 

@@ -142,9 +142,14 @@ int32_t ItemWalk::read_row_pairs(int32_t *tokens, int64_t most) {
     }
     const Owner &owner = plan_.segment[run.segment].owner;
     int32_t kept = 0;
-    for (int64_t i = 0; i < count; i++) {
-        const Pair<int64_t> pair{head_of(row_), row_.position(), keys[i], layout_.k_tokens, in_};
-        if (owned(plan_.pattern, owner, pair, true)) tokens[kept++] = keys[i];
+    for (int64_t first = 0; first < count; first += kLanes) {
+        const Indices some{keys + first, smaller<int64_t>(count - first, kLanes)};
+        const uint32_t word = owned_of_list(plan_.pattern, owner, head_of(row_), row_.position(),
+                                            some, layout_.k_tokens, in_);
+        for (int64_t i = 0; word != 0 && i < some.count; i++) {
+            tokens[kept] = some.first[i];  // the next one's place, unless it is kept
+            kept += static_cast<int32_t>(word >> i & 1);
+        }
     }
     return kept;
 }

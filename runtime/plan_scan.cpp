@@ -42,22 +42,18 @@ void PlanBuilder::add_list_runs(int32_t segment) {
 void PlanBuilder::add_pair_run(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
     TileRowCursor row(plan_, tile_, globals_);
-    const Span n = Span::one(layout_.k_tokens);
     int64_t kept = 0, listed = 0;
     Indices keys;
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
         const int64_t q = row.position();
         keys = list_of(listing_atom(plan_, info), in_, head, q, keys);
-        if (keys.count == 0) continue;
         listed += keys.count;
-        const Span span{keys.first[0], keys.first[keys.count - 1], 1};
-        const Maybe all = owned<Span>(plan_.pattern, info.owner,
-                                      {Span::one(head), Span::one(q), span, n, in_}, true);
-        if (all.always()) kept += keys.count;
-        for (int64_t i = 0; all.can_hold && all.can_fail && i < keys.count; i++)
-            kept += owned<int64_t>(plan_.pattern, info.owner,
-                                   {head, q, keys.first[i], layout_.k_tokens, in_}, true);
+        for (int64_t first = 0; first < keys.count; first += kLanes) {
+            const Indices some{keys.first + first, smaller<int64_t>(keys.count - first, kLanes)};
+            kept += __builtin_popcount(
+                owned_of_list(plan_.pattern, info.owner, head, q, some, layout_.k_tokens, in_));
+        }
     }
     if (kept == 0) return;
     put_run(Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});

@@ -23,6 +23,7 @@ inline lac_variant variant_of(const Numbers &n) {
     v.plane = 16;
     v.tile_rows = v.usual_rows = n.tile_rows;
     v.list_pairs = 8;
+    v.pair_cost = 4;
     v.head_dim = v.value_dim = 16;
     v.value_planes = 1;
     v.partial_row = 32;
