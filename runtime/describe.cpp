@@ -7,7 +7,7 @@ namespace {
 
 constexpr int64_t kLatestCrossover = 8192;
 constexpr int64_t kFewRows = 4;      // of a tile that a step's kernel takes
-constexpr int64_t kKeysPacked = 32;  // keys that are packed in the time that a tile costs
+constexpr int64_t kKeysPacked = 16;  // keys that are packed in the time that a tile costs
 // Rows that share a list and still are read as pairs: as a list, one row takes 1 to 4 times as long
 // (512 to 8 of 4,096 keys), four rows 0.9 to 0.7.
 constexpr int64_t kRowsOfPairs = 2;
@@ -93,24 +93,25 @@ int64_t crossover_of_lists(const lac_plan &plan) {
     return smaller(ceil_div(at, int64_t{v.usual_rows}) * v.usual_rows, kLatestCrossover);
 }
 
-// May sequences of so many rows more than `at` run in classes from there on? So many rows of each
-// class: tiles of their own, which compute whole panels for kFewRows rows or all of a tile, and
-// keys that are packed once more. A tenth more than dense is allowed.
-bool pays_in_classes(const lac_plan &plan, int64_t classes, int64_t at, int64_t rows) {
+// May sequences run in classes from `at` on that are some tiles of so many rows longer? Tiles
+// compute whole panels for kFewRows rows or all of a tile, and the keys of all classes are packed
+// once more. A tenth more than dense is allowed.
+bool pays_in_classes(const lac_plan &plan, int64_t classes, int64_t at, int64_t tiles,
+                     int64_t rows) {
     const lac_variant &v = *plan.variant;
-    const int64_t end = at + classes * rows;
+    const int64_t end = at + tiles * rows;
     const int64_t keys = ceil_div(end, classes * v.panel_keys) * v.panel_keys;  // of a class
     int64_t tile = v.tile_pairs + keys * (rows <= kFewRows ? kFewRows : v.usual_rows);
     // Rows that pass through several groups are folded in between.
     if (plan.group_count > 1) tile += tile / 2;
-    const int64_t sparse = classes * (tile + keys * v.tile_pairs / kKeysPacked);
+    const int64_t sparse = tiles * tile + classes * keys * v.tile_pairs / kKeysPacked;
     return 10 * (dense_cost(v, at) + sparse) <= 11 * dense_cost(v, end);
 }
 
 // Rows of a residue class lie far apart: in a short sequence a tile holds few of them, and dense
-// order is faster. The first position from which a pattern runs in its own order: the worst case
-// is a sequence that ends one row, or one more than few, into every class. A function of pattern
-// and tier alone, so that a row is summed alike however a call is cut.
+// order is faster. The first position from which a pattern runs in its own order: the worst cases
+// are sequences that end one row into the first class, or one or one more than few into each. A
+// function of pattern and tier alone, so that a row is summed alike however a call is cut.
 int64_t crossover_of_classes(const lac_plan &plan) {
     const lac_variant &v = *plan.variant;
     int64_t classes = 1;
@@ -119,8 +120,9 @@ int64_t crossover_of_classes(const lac_plan &plan) {
     if (classes == 1) return 0;
     classes = smaller<int64_t>(classes, kLatestCrossover);
     int64_t at = v.usual_rows;
-    while (at < kLatestCrossover && !(pays_in_classes(plan, classes, at, 1) &&
-                                      pays_in_classes(plan, classes, at, kFewRows + 1)))
+    while (at < kLatestCrossover && !(pays_in_classes(plan, classes, at, 1, 1) &&
+                                      pays_in_classes(plan, classes, at, classes, 1) &&
+                                      pays_in_classes(plan, classes, at, classes, kFewRows + 1)))
         at += v.usual_rows;
     return at;
 }
