@@ -29,7 +29,7 @@ int32_t PlanBuilder::lasting_panels(int32_t store) const {
 
 // A window's panels take turns in a ring: a workspace then does not grow with the sequence, and
 // stays in the core's cache (window:256, 4,096 tokens, D = 64: 2 % faster). A place is filled
-// anew when no block that may still run reads what it holds.
+// anew when no block that may still run reads what it holds, or what was packed in the same call.
 void PlanBuilder::make_room(int32_t store) {
     const int32_t all = layout_.panels_per_residue[store];
     Room &room = layout_.room[store];
@@ -41,7 +41,7 @@ void PlanBuilder::make_room(int32_t store) {
     const int32_t piece = piece_panels(*plan_.variant);
     int64_t ring = piece;
     for (int32_t b = layout_.blocks - 1; b >= 0 && fixed + ring < all; b--) {
-        lowest = smaller(lowest, lowest_turn(blocks[b], store, fixed));
+        lowest = smaller(lowest, lowest_turn(blocks[b], store, fixed) / piece * piece);
         const int64_t rounds = blocks[smaller(b + kBlocksBehind, layout_.blocks - 1)].packs_before;
         ring = larger(ring, smaller<int64_t>(rounds * kPackPanels, all) - lowest);
     }

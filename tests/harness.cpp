@@ -216,9 +216,7 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
     // Of keys that are listed, some meet Q as it is and others Q as integers.
     const bool mixed = p.key_type == LAC_I8 && !integers;
     double rounding = mixed ? query_rounding_error(want.largest_score) : 0;
-    if (t.arithmetic == LAC_F16)
-        rounding = half_rounding_error(want.largest_score, q, k, scale, p.head_dim);
-    const double most = t.arithmetic == LAC_F16 ? 2 * rounding : rounding;
+    if (t.arithmetic == LAC_F16) rounding = half_rounding_error(want.largest_score);
     tolerance += rounding * rounding;
     result.error_ratio = nmse(want.out, {got.begin(), got.end()}) / tolerance;
     for (int i = 0; i < nq; i++) {
@@ -226,7 +224,8 @@ Judgement judge_head(const Problem &p, const lac_pattern &pattern, const Tensors
         const double l = t.log_sum_exp[(size_t(b) * p.heads + h) * p.q_tokens + i];
         const double error = w == l ? 0 : std::abs(w - l);  // -inf equals itself
         result.log_sum_exp_error =
-            worse(result.log_sum_exp_error, std::max(0.0, error - most) / (1 + want.largest_score));
+            worse(result.log_sum_exp_error,
+                  std::max(0.0, error - 2 * rounding) / (1 + want.largest_score));
     }
     return result;
 }

@@ -15,10 +15,28 @@ double score(const OracleInput &in, const float *q, const float *k) {
     return in.softcap > 0 ? in.softcap * std::tanh(dot / in.softcap) : dot;
 }
 
+double longest_row(const float *rows, int64_t count, int64_t features) {
+    double longest = 0;
+    for (int64_t at = 0; at < count * features; at += features) {
+        double power = 0;
+        for (int64_t d = at; d < at + features; d++) power += double(rows[d]) * rows[d];
+        if (std::isfinite(power)) longest = std::max(longest, std::sqrt(power));
+    }
+    return longest;
+}
+
+// Sums of products are about as large as the scores of rows in random directions, of which those of
+// kept keys may be small, or made so by a softcap.
+double usual_score(const OracleInput &in, const float *q, const float *k) {
+    return std::abs(in.scale) * longest_row(q, in.q_tokens, in.head_dim) *
+           longest_row(k, in.k_tokens, in.head_dim) / std::sqrt(double(in.head_dim));
+}
+
 }  // namespace
 
 OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const float *v) {
     OracleOutput result;
+    result.largest_score = usual_score(in, q, k);
     result.out.assign(static_cast<size_t>(in.q_tokens * in.value_dim), 0.0);
     result.log_sum_exp.assign(static_cast<size_t>(in.q_tokens),
                               -std::numeric_limits<double>::infinity());
@@ -55,31 +73,10 @@ double rounding_error(lac_type type, double x) {
     return std::abs(x) * 0x1p-8;
 }
 
-double query_rounding_error(double largest_score) { return 0x1p-13 * (1 + largest_score); }
+double query_rounding_error(double score) { return 0x1p-13 * (1 + score); }
 
-namespace {
-
-double longest_row(const std::vector<float> &rows, int features) {
-    double longest = 0;
-    for (size_t at = 0; at < rows.size(); at += size_t(features)) {
-        double power = 0;
-        for (size_t d = 0; d < size_t(features); d++) power += double(rows[at + d]) * rows[at + d];
-        longest = std::max(longest, std::sqrt(power));
-    }
-    return longest;
-}
-
-}  // namespace
-
-// Sums of products are about as large as the scores of rows in random directions, of which a kept
-// one may be small. 32 roundings of growing sums, each by up to 2^-11, come to sqrt(32 / 6) of
-// that.
-double half_rounding_error(double largest_score, const std::vector<float> &q,
-                           const std::vector<float> &k, double scale, int features) {
-    const double usual = std::abs(scale) * longest_row(q, features) * longest_row(k, features) /
-                         std::sqrt(double(features));
-    return 0x1p-10 * (1 + std::max(largest_score, usual));
-}
+// 32 roundings of growing sums, each by up to 2^-11, come to sqrt(32 / 6) of that.
+double half_rounding_error(double score) { return 0x1p-10 * (1 + score); }
 
 double nmse(const std::vector<double> &want, const std::vector<double> &got) {
     double error = 0, power = 0;

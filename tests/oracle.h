@@ -22,15 +22,16 @@ struct OracleInput {
 struct OracleOutput {
     std::vector<double> out;          // [q_tokens, value_dim]
     std::vector<double> log_sum_exp;  // [q_tokens]
-    double largest_score = 0;         // |score| over kept pairs
+    double largest_score = 0;         // |score| over kept pairs, or of rows in random directions
 };
 OracleOutput oracle(const OracleInput &in, const float *q, const float *k, const float *v);
 
 // How far storing x as an element may move it: half a unit in the last place.
 double rounding_error(lac_type type, double x);
 
-// How far rounding Q to integers may move a score, where the reference has not rounded it.
-double query_rounding_error(double largest_score);
+// How far rounding Q to integers may move a score, usually and at most twice as far, where the
+// reference has not rounded it.
+double query_rounding_error(double score);
 
 // What the NMSE of a result may grow by where weights meet V of 8 bits as integers: each of an
 // item's 320 keys at most is off by half of 2^-14 of the largest weight or less, as noise is; twice
@@ -38,9 +39,8 @@ double query_rounding_error(double largest_score);
 constexpr double kWeightRounding = 2 * 320 * 0x1p-30 / 3;
 
 // What arithmetic in f16 is off by, usually and at most twice as much: scores, and weights
-// relatively. Rows of one head.
-double half_rounding_error(double largest_score, const std::vector<float> &q,
-                           const std::vector<float> &k, double scale, int features);
+// relatively.
+double half_rounding_error(double score);
 
 // Σ(got - want)² / Σ want²; 0 when both are zero.
 double nmse(const std::vector<double> &want, const std::vector<double> &got);

@@ -123,7 +123,8 @@ private:
         return rounds;
     }
 
-    // No panel that the block reads has lost its place to one that may be packed before it is done.
+    // No panel that the block reads has lost its place to one that may be packed before it is done,
+    // nor has one that is packed in the same call: two threads may pack the two at once.
     void check_places(const Layout &layout, int block, const Run &run) {
         const int store = plan_->segment[run.segment].store;
         const Room room = layout.room[store];
@@ -133,8 +134,8 @@ private:
             std::min(rounds_of(layout, packs) * kPackPanels, layout.panels_per_residue[store]);
         const int lowest = std::max(run.first_panel, room.fixed);
         const bool turns = run.first_panel + run.panels > room.fixed;
-        const int ring = room.per_residue - room.fixed;
-        if (turns && ring > 0 && packed - ring > lowest)
+        const int ring = room.per_residue - room.fixed, piece = piece_panels(*plan_->variant);
+        if (turns && ring > 0 && packed - ring > lowest / piece * piece)
             fault = "a panel is overwritten before it is read";
         if (turns && lowest < room.lowest) fault = "a panel that is read is not packed";
     }
