@@ -118,20 +118,6 @@ auto owned(const lac_pattern &p, const Owner &owner, const Pair<Int> &pair, bool
     return owner.earlier ? keep && !any_attends(p, owner.earlier, pair) : keep;
 }
 
-// Which of at most kLanes keys of the owner's list for head and query q it visits: a bit each.
-inline uint32_t owned_of_list(const lac_pattern &p, const Owner &owner, int64_t head, int64_t q,
-                              const Indices &keys, int64_t n, const Sequence &in) {
-    const Span span{keys.first[0], keys.first[keys.count - 1], 1};
-    const Maybe all =
-        owned<Span>(p, owner, {Span::one(head), Span::one(q), span, Span::one(n), in}, true);
-    if (all.never()) return 0;
-    if (all.always()) return ~0u >> (kLanes - keys.count);
-    Lanes lanes = Lanes::one(INT32_MAX);  // no sequence has this key
-    for (int64_t i = 0; i < keys.count; i++) lanes.lane[i] = keys.first[i];
-    const Pair<Lanes> pair{Lanes::one(head), Lanes::one(q), lanes, Lanes::one(n), in};
-    return owned<Lanes>(p, owner, pair, true).word();
-}
-
 // Where the keys lie that atoms of the set may keep: within the sequence, ascending.
 inline KeyRanges keys_of(const lac_pattern &p, AtomSet atoms, const TileRows &rows) {
     KeyRanges all;
