@@ -152,7 +152,7 @@ lac_status describe_cache(const lac_kernel *kernel, const lac_pattern *pattern,
     if (options->rope) cache->rope = *options->rope;
     cache->options.max_append = larger(options->max_append, 1);
     cache->store_count = plan.store_count;
-    cache->rows = plan.lists_keys();
+    cache->rows = lists_keys(plan);
     for (int32_t s = 0; s < plan.store_count; s++)
         cache->store[s] = store_of(plan, s, cache->options);
     for (int32_t s = 0; s < plan.store_count; s++)

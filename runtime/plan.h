@@ -123,18 +123,18 @@ struct lac_plan {
     const lacuna::RowTile *tiles;
     const lacuna::Run *runs;
     const uint32_t *words;
-
-    bool lists_keys(lacuna::Source source) const {
-        for (int32_t s = 0; s < segment_count; s++)
-            if (segment[s].source == source) return true;
-        return false;
-    }
-    bool lists_keys() const {
-        return lists_keys(lacuna::Source::kList) || lists_keys(lacuna::Source::kPairs);
-    }
 };
 
 namespace lacuna {
+
+inline bool reads_from(const lac_plan &plan, Source source) {
+    for (int32_t s = 0; s < plan.segment_count; s++)
+        if (plan.segment[s].source == source) return true;
+    return false;
+}
+inline bool lists_keys(const lac_plan &plan) {
+    return reads_from(plan, Source::kList) || reads_from(plan, Source::kPairs);
+}
 
 // The atom of a segment whose keys are listed.
 inline const lac_atom &listing_atom(const lac_plan &plan, const SegmentInfo &info) {

@@ -1,4 +1,4 @@
-// The rows of a tile, one after the other.
+// The rows of a tile, one after the other, and the keys of their lists.
 #pragma once
 #include "runtime/plan.h"
 

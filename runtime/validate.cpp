@@ -94,7 +94,7 @@ lac_status validate_key_reach(const lac_plan &plan, const Call &c) {
         modulus = larger<int64_t>(modulus, plan.store[s].modulus);
     auto keys = smaller<int64_t>(modulus * plan.variant->panel_keys * kPackPanels, plan.k_tokens);
     // Listed keys are reached from the first one.
-    if (plan.lists_keys()) keys = plan.k_tokens;
+    if (lists_keys(plan)) keys = plan.k_tokens;
     const lac_tensor *const tensors[] = {&c.k, &c.v};
     for (const lac_tensor *t : tensors)
         if (reaches_past(*t, t->token_stride, keys)) return LAC_BAD_STRIDE;

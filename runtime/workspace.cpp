@@ -58,8 +58,8 @@ Scratch carve_scratch(Carver &c, const lac_plan &plan) {
     for (int32_t i = 0; i < states; i++)
         s.state[i] = c.take<float>(static_cast<int64_t>(plan.state_rows) * v.partial_row);
     s.panels = c.take<int32_t>(slots);
-    const int64_t pairs = plan.lists_keys(Source::kPairs) ? v.pairs_most : 0;
-    const int64_t listed = plan.lists_keys(Source::kList) ? slots * v.panel_keys : 0;
+    const int64_t pairs = reads_from(plan, Source::kPairs) ? v.pairs_most : 0;
+    const int64_t listed = reads_from(plan, Source::kList) ? slots * v.panel_keys : 0;
     s.tokens = c.take<int32_t>(larger(listed, pairs));
     s.pair_starts = c.take<int32_t>(pairs > 0 ? rows + 1 : 0);
     s.edges = c.take<int32_t>(slots);

@@ -83,7 +83,7 @@ struct Scratch {
 // one item after the other, a tile of more than a fold's items reads more than a core's cache holds
 // (1,920 keys of 128 features: 2 MB). Listed keys lie anywhere.
 inline int32_t turns(const lac_plan &plan) {
-    const bool far = plan.most_items > plan.variant->fold_items && !plan.lists_keys();
+    const bool far = plan.most_items > plan.variant->fold_items && !lists_keys(plan);
     return far ? smaller(plan.most_tiles, kBlockTiles) : 1;
 }
 
