@@ -9,8 +9,7 @@
 namespace lacuna {
 namespace {
 
-// The first thing that is wrong, or nothing.
-std::string check(const Case &c) {
+std::string fault_of(const Case &c) {
     const Visits visits(c);
     if (!visits.fault.empty()) return c.describe() + ": " + visits.fault;
     const Sequence in = sequence_of(visits.shape(), visits.shape().lists, 0);
@@ -34,6 +33,15 @@ std::string check(const Case &c) {
     }
     if (lac_plan_attended_pairs(&visits.plan()) != attended)
         return c.describe() + ": attended_pairs is wrong";
+    return "";
+}
+
+// The first thing that is wrong in either order, or nothing.
+std::string check(Case c) {
+    for (const bool own_order : {false, true}) {
+        c.own_order = own_order;
+        if (std::string fault = fault_of(c); !fault.empty()) return fault;
+    }
     return "";
 }
 
@@ -119,8 +127,7 @@ TEST(Plan, EnumeratesRandomUnions) {
                                                   Numbers{16, 20, 12}, Numbers{32, 2, 6});
         const int group = *rc::gen::inRange(1, 17);
         const bool own_lists = *rc::gen::arbitrary<bool>();
-        const bool own_order = *rc::gen::arbitrary<bool>();
-        RC_ASSERT(check({text, q, k, start, group, numbers, own_lists, own_order}) == "");
+        RC_ASSERT(check({text, q, k, start, group, numbers, own_lists}) == "");
     }));
 }
 
