@@ -13,7 +13,10 @@ void PlanBuilder::add_segment_runs(int32_t segment) {
 }
 
 void PlanBuilder::add_panel_runs(int32_t segment) {
-    if (lists_in_order(segment)) return add_listed_rows(segment);
+    if (lists_in_order(segment)) {
+        add_listed_rows(segment);
+        return;
+    }
     const SegmentInfo &info = plan_.segment[segment];
     const KeyRanges keys =
         keys_of(plan_.pattern, info.owner.atoms, {rows_.lo, rows_.hi, layout_.k_tokens, kv_head_});
