@@ -69,10 +69,11 @@ std::string variant_row(const KernelSpec &k, const Tier &tier, const VariantFunc
     std::string row =
         "    {\"" + std::string(tier.name) + "\", " + std::to_string(tier.cpu_features) + "u, " +
         number(format.panel_keys) + number(format.chunk) + number(format.plane) +
-        number(format.tile_pairs) + number(format.list_pairs) + number(format.pair_cost) +
-        number(f.tiles.tile.rows) + number(tier.tile.rows) + number(format.key_group) +
-        number(format.value_group) + types_initialiser(k.dtypes, arithmetic_of(k, tier)) +
-        number(k.head_dim) + number(k.value_dim) + number(padded / format.plane) +
+        number(format.costs.tile_pairs) + number(format.costs.list_pairs) +
+        number(format.costs.pair_cost) + number(f.tiles.tile.rows) + number(tier.tile.rows) +
+        number(format.key_group) + number(format.value_group) +
+        types_initialiser(k.dtypes, arithmetic_of(k, tier)) + number(k.head_dim) +
+        number(k.value_dim) + number(padded / format.plane) +
         number(partial_row(k.value_dim, format)) + number(kFoldItems) + pattern + ",\n     " +
         f.pack_queries.symbol + ", " + f.pack_keys.symbol + ", " + f.append_keys.symbol + ", " +
         f.pack_values.symbol + ", " + f.append_values.symbol + ",\n     ";

@@ -13,7 +13,7 @@
 namespace lacuna {
 
 // One format and one tile for every target: a row's items, and so its folds, hang on the format.
-constexpr Format kFixed8Format{32, 8, 32, 32, 0, 0, 0, 2, 1};
+constexpr Format kFixed8Format{32, 8, 32, 32, {}, 2, 1};
 constexpr Tile kFixed8Tile{8, 8, 8, 1, 1, 1}, kFixed8Few{4, 4, 4, 1, 1, 1};
 
 constexpr int kMaskedScore = -(1 << 30), kScoreFloor = -(1 << 29);

@@ -13,10 +13,10 @@ namespace {
 // rows * panel_keys * (chunk + 1) floats, stay within the 16 KiB that Halide puts on the stack.
 // The costs of tiles and of listed keys are from `lacuna bench --own-order --words` of topk,
 // dilated and strided at 64 to 1,024 tokens, on ARM from instruction counts of the same.
-constexpr Format kAvx512Format{16, 15, 32, 16, 300, 8, 4};
+constexpr Format kAvx512Format{16, 15, 32, 16, {300, 8, 4}};
 constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 5};
 constexpr Tile kAvx512Single{1, 1, 1, 4, 4, 4, 8};
-constexpr Format kAvx2Format{16, 20, 16, 8, 150, 8, 3};
+constexpr Format kAvx2Format{16, 20, 16, 8, {150, 8, 3}};
 constexpr Tile kAvx2Tile{12, 6, 6, 1, 2, 1}, kAvx2Few{4, 4, 4, 4, 2, 1, 1, true};
 constexpr Tile kAvx2Single{1, 1, 1, 4, 4, 4, 4};
 
@@ -58,7 +58,7 @@ const std::vector<Tier> kX86Tiers = {
      kCpuSse41,
      nullptr,
      &kVectorSchedule,
-     {8, 31, 8, 4, 50, 4, 2},
+     {8, 31, 8, 4, {50, 4, 2}},
      {16, 4, 4, 1, 1, 1},
      {4, 4, 4, 1, 1, 1},
      {1, 1, 1, 1, 1, 4}},
@@ -78,7 +78,7 @@ const std::vector<Tier> kX86Tiers = {
      0,
      nullptr,
      &kGenericSchedule,
-     {8, 15, 4, 4, 0, 0, 0, 4, 4},
+     {8, 15, 4, 4, {}, 4, 4},
      {4, 1, 1, 1, 1, 1},
      {2, 1, 1, 1, 1, 1},
      {1, 1, 1, 1, 1, 1},
@@ -86,7 +86,7 @@ const std::vector<Tier> kX86Tiers = {
 };
 
 // A64 multiplies by a lane: a register block holds its rows' Q or weights in vectors of four.
-constexpr Format kArm64Format{8, 31, 16, 4, 50, 2, 3, 2, 1};
+constexpr Format kArm64Format{8, 31, 16, 4, {50, 2, 3}, 2, 1};
 constexpr Tile kArm64Tile{8, 8, 8, 4, 8, 1, 1, false, 2}, kArm64Few{4, 4, 4, 4, 8, 1};
 constexpr Tile kArm64Single{1, 1, 1, 64, 8, 4};
 
@@ -128,7 +128,7 @@ const std::vector<Tier> kArm32Tiers = {
      kCpuNeon,
      nullptr,
      &kVectorSchedule,
-     {8, 31, 8, 4, 50, 2, 3, 2, 1},
+     {8, 31, 8, 4, {50, 2, 3}, 2, 1},
      {16, 4, 4, 1, 1, 1},
      {4, 4, 4, 1, 1, 1},
      {1, 1, 1, 1, 1, 4}},
@@ -140,7 +140,7 @@ const std::vector<Tier> kRiscvTiers = {{"rvv128",
                                         kCpuRvv128,
                                         nullptr,
                                         &kGenericSchedule,
-                                        {8, 15, 4, 4, 0, 0, 0},
+                                        {8, 15, 4, 4, {}},
                                         {4, 1, 1, 1, 1, 1},
                                         {2, 1, 1, 1, 1, 1},
                                         {1, 1, 1, 1, 1, 1}}};
@@ -149,7 +149,7 @@ const std::vector<Tier> kWasmTiers = {{"simd128",
                                        0,
                                        nullptr,
                                        &kGenericSchedule,
-                                       {8, 15, 4, 4, 0, 0, 0},
+                                       {8, 15, 4, 4, {}},
                                        {4, 1, 1, 1, 1, 1},
                                        {2, 1, 1, 1, 1, 1},
                                        {1, 1, 1, 1, 1, 1}}};

@@ -4,20 +4,24 @@
 
 namespace lacuna {
 
+// What beside panels takes the time of so many of their (row, key) pairs. It says up to which
+// position rows run in dense order; of lists none do where all are 0.
+struct Costs {
+    int tile_pairs;  // of a tile, beside its panels
+    int list_pairs;  // of a key of a list, beside its rows
+    int pair_cost;   // of a key of a list that is read as pairs
+};
+
 // Constants of the packed data, fixed for (types, tier): the summation order and every size in
 // the runtime hang on them, so they are never tuned.
 struct Format {
-    int panel_keys;     // keys side by side in a panel
-    int chunk;          // panels an item may hold; items end at absolute multiples of it
-    int plane;          // features side by side in a V plane
-    int lanes;          // partial maxima and sums a row keeps; divides panel_keys
-    int tile_pairs;     // cost of a tile beside its panels, in (row, key) pairs of panels: with the
-                        // next two it says up to which position rows run in dense order, of residue
-                        // classes
-    int list_pairs;     // and of lists: cost of a key of a list, beside its rows; 0: none run so
-    int pair_cost;      // of a key of a list that is read as pairs
-    int key_group = 2;  // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
-                        // 4: in two digits of 8
+    int panel_keys;  // keys side by side in a panel
+    int chunk;       // panels an item may hold; items end at absolute multiples of it
+    int plane;       // features side by side in a V plane
+    int lanes;       // partial maxima and sums a row keeps; divides panel_keys
+    Costs costs;
+    int key_group = 2;    // of K of 8 bits: features side by side, and multiplied by Q in 16 bits;
+                          // 4: in two digits of 8
     int value_group = 2;  // of V of 8 bits: keys side by side, multiplied by weights likewise; 1:
                           // widened, and multiplied by weights in f32
 };

@@ -1,9 +1,9 @@
-// How near gather and pairs come to the multiply-add units' peak: 256 keys a tile,
-// listed at random out of 4,096, one thread, each call another list. Not a test: numbers to read.
+// How near gather and pairs come to the multiply-add units' peak: 256 keys a tile, listed at random
+// out of 4,096, one thread, each call another list. Not a test: numbers to read.
 //
-// Rows of K and V lie at a chosen distance from a cache line: vectors that cross lines cost
-// pairs a quarter, and the allocator would choose anew for every tier. The peak is the best of
-// many probes: a slow one makes every ratio look better.
+// Rows of K and V lie at a chosen distance from a cache line: vectors that cross lines cost pairs
+// more, and the allocator would choose anew for every tier. The peak is the best of many probes: a
+// slow one makes every ratio look better.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

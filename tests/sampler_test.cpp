@@ -15,7 +15,7 @@ namespace lacuna {
 namespace {
 
 SpaceRequest avx2() {
-    return {{16, 20, 16, 8, 300, 8, 4}, 16, 128, 128, false, 12, {12, 6, 6, 1, 2, 1}};
+    return {{16, 20, 16, 8, {300, 8, 4}}, 16, 128, 128, false, 12, {12, 6, 6, 1, 2, 1}};
 }
 
 TEST(TileSpace, HoldsEachTileOnceAndNoneThatSpills) {

@@ -100,7 +100,7 @@ protected:
 TEST_F(Store, ATileTooLargeForAStepLeavesTheOther) {
     Tier tier{};
     tier.name = "avx2";
-    tier.format = {16, 20, 16, 8, 300, 8, 4};
+    tier.format = {16, 20, 16, 8, {300, 8, 4}};
     tier.tile = kTile;
     tier.few = {4, 4, 4, 4, 2, 1, 1, true};
     const KernelSpec kernel = make_kernel({}, 64, 0, std::nullopt, "test");
