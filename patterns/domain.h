@@ -74,8 +74,9 @@ struct Bits {
     uint32_t word() const {
         uint32_t w = 0;
         for (int i = 0; i < kLanes; i += 8) {
-            uint64_t eight = 0;  // one load; the product gathers its bits in the top byte
-            for (int j = 0; j < 8; j++) eight |= uint64_t{lane[i + j]} << (8 * j);
+            uint64_t eight = 0;  // every target is little-endian: lane i is the lowest byte
+            __builtin_memcpy(&eight, lane + i, sizeof eight);
+            // The product gathers their bits in the top byte.
             w |= static_cast<uint32_t>((eight * 0x0102040810204080) >> 56) << i;
         }
         return w;

@@ -254,7 +254,9 @@ void take_turns(TileAttention *tiles, int32_t count, int32_t items) {
 void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch,
                   const Layout &layout, const Head &head, const TileBlock &block) {
     constexpr int32_t kTurnItems = 2;  // of 256 KB each, where K and V have 128 features of f32
+    constexpr int32_t kTurnCalls = 4;  // of pairs: a pass over 16 rows
     const lac_plan &plan = *call.plan;
+    const int32_t turn_items = reads_from(plan, Source::kPairs) ? kTurnCalls : kTurnItems;
     const auto tile = [&](int32_t t, int32_t turn) {
         return TileAttention(call, keys, scratch, turn, layout, head, block,
                              plan.tiles[block.first_tile + t]);
@@ -270,7 +272,7 @@ void attend_block(const Call &call, const HeadKeys &keys, const Scratch &scratch
         } else {
             const auto at = [&](int32_t turn) { return tile(smaller(t + turn, end), turn); };
             TileAttention turn[kBlockTiles] = {at(0), at(1), at(2), at(3)};
-            take_turns(turn, count, kTurnItems);
+            take_turns(turn, count, turn_items);
         }
         t = end + 1;
     }

@@ -130,7 +130,7 @@ void TileAttention::pairs(const Batch &batch) {
     View<1> value_scales = row_scales(keys_.value_scales, layout_.k_tokens, 1);
     View<1> starts(s_.pair_starts, Dim{v_.tile_rows + 1, 1});
     View<1> tokens(s_.tokens, Dim{batch.pairs, 1});
-    View<2> out(part(parts_), Dim{v_.partial_row, 1}, Dim{v_.tile_rows, v_.partial_row});
+    View<2> out(part(parts_), Dim{v_.partial_row, 1}, Dim{tile_.rows, v_.partial_row});
     View<1> slopes(t_.slopes, Dim{v_.tile_rows, 1});
     View<1> positions(t_.positions, Dim{v_.tile_rows, 1});
     v_.pairs(&queries, &keys, &key_scales, &values, &value_scales, &starts, &tokens, batch.pairs,

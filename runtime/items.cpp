@@ -3,7 +3,7 @@
 namespace lacuna {
 
 ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &keys,
-                   const RowTile &tile, int32_t sequence, int32_t kv_head)
+                   const RowTile &tile, int32_t sequence, int32_t kv_head, Indices *row_lists)
     : plan_(plan),
       layout_(layout),
       keys_(keys),
@@ -12,6 +12,7 @@ ItemWalk::ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &k
       kv_head_(kv_head),
       run_(tile.first_run),
       end_(tile.first_run + tile.runs),
+      row_lists_(row_lists),
       row_(plan, tile, in_.globals()) {}
 
 namespace {
@@ -130,65 +131,88 @@ bool ItemWalk::read_item(const Scratch &scratch, int32_t index) {
     return nonfinite;
 }
 
-// Up to `most` more pairs of the row at hand, those that the run keeps; how many.
-int32_t ItemWalk::read_row_pairs(int32_t *tokens, int64_t most) {
-    const Run &run = plan_.runs[run_];
-    const int32_t *keys = row_keys_.first + pair_;
-    const int64_t count = smaller(row_keys_.count - pair_, most);
-    pair_ += count;
-    if (run.words != kTested) {
-        __builtin_memcpy(tokens, keys, sizeof *tokens * static_cast<size_t>(count));
-        return static_cast<int32_t>(count);
-    }
-    const Owner &owner = plan_.segment[run.segment].owner;
+// Those of a row's pairs that the run keeps; how many.
+int32_t ItemWalk::keep_pairs(int32_t *tokens, const Indices &keys) const {
     int32_t kept = 0;
-    for (int64_t first = 0; first < count; first += kLanes) {
-        const Indices some{keys + first, smaller<int64_t>(count - first, kLanes)};
-        const uint32_t word = owned_of_list(plan_.pattern, owner, head_of(row_), row_.position(),
-                                            some, layout_.k_tokens, in_);
-        for (int64_t i = 0; word != 0 && i < some.count; i++) {
-            tokens[kept] = some.first[i];  // the next one's place, unless it is kept
-            kept += static_cast<int32_t>(word >> i & 1);
+    const auto copy = [&](const Indices &some, uint32_t word) {
+        if (word == OwnedKeys::kAll) {
+            __builtin_memcpy(tokens + kept, some.first,
+                             sizeof *tokens * static_cast<size_t>(some.count));
+            kept += static_cast<int32_t>(some.count);
+            return;
         }
-    }
+        int32_t *to = tokens + kept;  // kept itself would be stored for each
+        for (int64_t i = 0; i < some.count; i++) {
+            *to = some.first[i];  // the next one's place, unless it is kept
+            to += word >> i & 1;
+        }
+        kept = static_cast<int32_t>(to - tokens);
+    };
+    const Run &run = plan_.runs[run_];
+    if (run.words == kTested)
+        OwnedKeys(plan_.pattern, plan_.segment[run.segment].owner, head_of(row_), row_.position(),
+                  layout_.k_tokens, in_)
+            .each(keys, copy);
+    else
+        copy(keys, OwnedKeys::kAll);
     return kept;
 }
 
-// Pairs of whole rows, as many as one call takes; a row of more is cut at multiples of that.
-bool ItemWalk::read_pairs(const Scratch &scratch, Batch *batch) {
+// What a pass over the rows takes of the row at hand. What rows before it have read of K and V is
+// near.
+Indices ItemWalk::pairs_of_pass() {
+    Indices &list = row_lists_[rows_done_];
+    if (rows_done_ == rows_listed_) {
+        const Indices before = rows_done_ > 0 ? row_lists_[rows_done_ - 1] : Indices{};
+        list = list_of(listing_atom(plan_, plan_.segment[plan_.runs[run_].segment]), in_,
+                       head_of(row_), row_.position(), before);
+        rows_listed_++;
+    }
+    const int64_t most = pairs_in_pass(*plan_.variant);
+    const int64_t first = smaller(pass_ * most, list.count);
+    more_pairs_ |= list.count - first > most;
+    return {list.first + first, smaller(list.count - first, most)};
+}
+
+// Of as many rows as one call takes.
+int32_t ItemWalk::read_pairs(const Scratch &scratch) {
     const int32_t most = plan_.variant->pairs_most;
-    *batch = {plan_.runs[run_].segment, 1, 0, 0, 0, false};
+    int32_t pairs = 0;
     for (int32_t r = 0; r <= rows_done_; r++) scratch.pair_starts[r] = 0;
-    while (rows_done_ < tile_.rows) {
-        if (listed_row_ != rows_done_)
-            row_keys_ = list_of(listing_atom(plan_, plan_.segment[batch->segment]), in_,
-                                head_of(row_), row_.position(), row_keys_);
-        listed_row_ = rows_done_;
-        if (batch->pairs > 0 && row_keys_.count - pair_ > most - batch->pairs) break;
-        batch->pairs += read_row_pairs(scratch.tokens + batch->pairs, most);
-        scratch.pair_starts[rows_done_ + 1] = batch->pairs;
-        if (pair_ < row_keys_.count) continue;
-        rows_done_++;
-        row_.advance();
-        pair_ = 0;
+    for (; rows_done_ < tile_.rows; rows_done_++, row_.advance()) {
+        const Indices keys = pairs_of_pass();
+        if (keys.count > most - pairs) break;
+        pairs += keep_pairs(scratch.tokens + pairs, keys);
+        scratch.pair_starts[rows_done_ + 1] = pairs;
     }
     for (int32_t r = rows_done_ + 1; r <= plan_.variant->tile_rows; r++)
-        scratch.pair_starts[r] = batch->pairs;
-    if (rows_done_ == tile_.rows) {
-        run_++;  // another atom may read the same pairs, for other heads
-        row_ = {plan_, tile_, in_.globals()};
+        scratch.pair_starts[r] = pairs;
+    return pairs;
+}
+
+// A call's pairs, or none if the run has no more: another may read the same, for other heads.
+int32_t ItemWalk::next_pairs(const Scratch &scratch) {
+    for (;;) {
+        if (const int32_t pairs = read_pairs(scratch); pairs > 0) return pairs;
+        const bool again = more_pairs_;
+        pass_ = again ? pass_ + 1 : 0;
+        if (!again) rows_listed_ = 0;
         rows_done_ = 0;
-        listed_row_ = -1;
+        more_pairs_ = false;
+        row_ = {plan_, tile_, in_.globals()};
+        if (!again) return 0;
     }
-    return batch->pairs > 0;
 }
 
 bool ItemWalk::next(const Scratch &scratch, int32_t most, Batch *batch) {
     if (most < 1 || run_ == end_) return false;
     const SegmentInfo &info = plan_.segment[plan_.runs[run_].segment];
-    if (info.source == Source::kPairs && read_pairs(scratch, batch)) return true;
-    if (run_ == end_) return false;
-    if (info.source == Source::kPairs) return next(scratch, most, batch);
+    if (info.source == Source::kPairs) {
+        *batch = {plan_.runs[run_].segment, 1, 0, 0, next_pairs(scratch), false};
+        if (batch->pairs > 0) return true;
+        run_++;
+        return next(scratch, most, batch);
+    }
     if (info.source == Source::kList)
         list_ = list_of(listing_atom(plan_, info), in_,
                         int64_t{kv_head_} * plan_.group_heads + tile_.first_head, tile_.position);

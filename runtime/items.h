@@ -17,7 +17,7 @@ struct Batch {
 class ItemWalk {
 public:
     ItemWalk(const lac_plan &plan, const Layout &layout, const HeadKeys &keys, const RowTile &tile,
-             int32_t sequence, int32_t kv_head);
+             int32_t sequence, int32_t kv_head, Indices *row_lists);
     // Fills scratch.panels or tokens, edges, words and first_keys with at most `most` items of
     // equal shape, or pair_starts and tokens; false when the tile has no more.
     bool next(const Scratch &scratch, int32_t most, Batch *batch);
@@ -36,8 +36,10 @@ private:
     bool write_slots(const Scratch &scratch, int32_t place, const SegmentInfo &info, int32_t panel,
                      int32_t count) const;
     void write_edge(const Scratch &scratch, int32_t place, const Run &run, int32_t panel) const;
-    int32_t read_row_pairs(int32_t *tokens, int64_t most);
-    bool read_pairs(const Scratch &scratch, Batch *batch);
+    int32_t keep_pairs(int32_t *tokens, const Indices &keys) const;
+    Indices pairs_of_pass();
+    int32_t read_pairs(const Scratch &scratch);
+    int32_t next_pairs(const Scratch &scratch);
     int64_t head_of(const TileRowCursor &row) const {
         return int64_t{kv_head_} * plan_.group_heads + row.head();
     }
@@ -49,12 +51,13 @@ private:
     Sequence in_;
     int32_t kv_head_;
     int32_t run_, end_;
-    int32_t panel_ = 0;  // of run_, already used
-    Indices list_{};     // of the listed segment at hand
-    TileRowCursor row_;  // of the pairs at hand
-    int32_t rows_done_ = 0, listed_row_ = -1;
-    Indices row_keys_{};  // of listed_row_
-    int64_t pair_ = 0;    // of row_, already used
+    int32_t panel_ = 0;   // of run_, already used
+    Indices list_{};      // of the listed segment at hand
+    Indices *row_lists_;  // of pairs, of the first rows_listed_ rows
+    TileRowCursor row_;   // of the pairs at hand
+    int32_t rows_listed_ = 0, rows_done_ = 0;
+    int64_t pass_ = 0;         // over the tile's rows
+    bool more_pairs_ = false;  // than this pass takes
 };
 
 }  // namespace lacuna

@@ -45,23 +45,26 @@ void PlanBuilder::add_list_runs(int32_t segment) {
 void PlanBuilder::add_pair_run(int32_t segment) {
     const SegmentInfo &info = plan_.segment[segment];
     TileRowCursor row(plan_, tile_, globals_);
-    int64_t kept = 0, listed = 0;
+    int64_t kept = 0, listed = 0, longest = 0;
     Indices keys;
     for (int32_t r = 0; r < tile_.rows; r++, row.advance()) {
         const int64_t head = int64_t{kv_head_} * plan_.group_heads + row.head();
         const int64_t q = row.position();
         keys = list_of(listing_atom(plan_, info), in_, head, q, keys);
         listed += keys.count;
-        for (int64_t first = 0; first < keys.count; first += kLanes) {
-            const Indices some{keys.first + first, smaller<int64_t>(keys.count - first, kLanes)};
-            kept += __builtin_popcount(
-                owned_of_list(plan_.pattern, info.owner, head, q, some, layout_.k_tokens, in_));
-        }
+        longest = larger(longest, keys.count);
+        OwnedKeys owned(plan_.pattern, info.owner, head, q, layout_.k_tokens, in_);
+        owned.each(keys, [&](const Indices &some, uint32_t word) {
+            kept += word == OwnedKeys::kAll ? some.count : __builtin_popcount(word);
+        });
     }
     if (kept == 0) return;
-    put_run(Run{segment, 0, 1, kept == listed ? kAllKept : kTested, 0});
-    // Of two calls in a row, the rows together list more than one call takes.
-    items_ += static_cast<int32_t>(2 * listed / plan_.variant->pairs_most);
+    // All calls of a pass but the last have no room for another row's.
+    const int64_t of_row = pairs_in_pass(*plan_.variant);
+    const int64_t calls =
+        listed / (plan_.variant->pairs_most - of_row + 1) + ceil_div(longest, of_row);
+    put_run(Run{segment, 0, static_cast<int32_t>(calls) * plan_.variant->chunk,
+                kept == listed ? kAllKept : kTested, 0});
     pairs_.attended += kept;
     pairs_.computed += kept;
 }

@@ -42,18 +42,63 @@ private:
     bool steps_;  // the usual case: one head, no globals
 };
 
-// Which of at most kLanes keys of the owner's list for head and query q it visits: a bit each.
-inline uint32_t owned_of_list(const lac_pattern &p, const Owner &owner, int64_t head, int64_t q,
-                              const Indices &keys, int64_t n, const Sequence &in) {
-    const Span span{keys.first[0], keys.first[keys.count - 1], 1};
-    const Maybe all =
-        owned<Span>(p, owner, {Span::one(head), Span::one(q), span, Span::one(n), in}, true);
-    if (all.never()) return 0;
-    if (all.always()) return ~0u >> (kLanes - keys.count);
-    Lanes lanes = Lanes::one(INT32_MAX);  // no sequence has this key
-    for (int64_t i = 0; i < keys.count; i++) lanes.lane[i] = keys.first[i];
-    const Pair<Lanes> pair{Lanes::one(head), Lanes::one(q), lanes, Lanes::one(n), in};
-    return owned<Lanes>(p, owner, pair, true).word();
-}
+// What an owner visits of keys that query q of a head lists.
+class OwnedKeys {
+public:
+    OwnedKeys(const lac_pattern &pattern, const Owner &owner, int64_t head, int64_t q, int64_t n,
+              const Sequence &in)
+        : pattern_(pattern),
+          owner_(owner),
+          row_{Span::one(head), Span::one(q), Span::one(0), Span::one(n), in},
+          lanes_{Lanes::one(head), Lanes::one(q), Lanes::one(0), Lanes::one(n), in} {}
+
+    // Calls visit(keys, word) for stretches in order: a bit for each key that is visited, or kAll
+    // if all are. Only stretches of at most kLanes are looked at key by key.
+    template <class Visit>
+    void each(const Indices &keys, Visit visit) {
+        const lac_atom &atom = pattern_.atom[first_of(owner_.atoms)];
+        if (keys.count == 0 || within_heads(atom, row_).never()) return;
+        // Kept lists ascend within the sequence: what lies ahead is their end.
+        const int64_t end = pattern_.bidi ? row_.n.lo : row_.q.lo + 1;
+        const bool ahead = keys.first[keys.count - 1] >= end;
+        const Indices behind{keys.first, ahead ? keys.place_of(end) : keys.count};
+        if (owner_.earlier || row_.in.tree)
+            split(behind, visit);
+        else if (behind.count > 0)
+            visit(behind, kAll);
+    }
+    static constexpr uint32_t kAll = ~0u;
+
+private:
+    // May the query see a key that is not ahead of it, and does no earlier segment own it?
+    template <class Int>
+    auto unowned(const Pair<Int> &pair) const {
+        if (!owner_.earlier) return in_tree(pair);
+        auto keep = !any_attends(pattern_, owner_.earlier, pair);
+        return pair.in.tree ? keep && in_tree(pair) : keep;
+    }
+
+    template <class Visit>
+    void split(const Indices &keys, Visit visit) {
+        if (keys.count == 0) return;
+        row_.k = {keys.first[0], keys.first[keys.count - 1], 1};
+        const Maybe kept = unowned(row_);
+        if (kept.never()) return;
+        if (kept.always()) {
+            visit(keys, kAll);
+        } else if (keys.count > kLanes) {
+            const int64_t half = ceil_div(keys.count / 2, int64_t{kLanes}) * kLanes;
+            split({keys.first, half}, visit);
+            split({keys.first + half, keys.count - half}, visit);
+        } else {
+            for (int64_t i = 0; i < keys.count; i++) lanes_.k.lane[i] = keys.first[i];
+            visit(keys, unowned(lanes_).word() & ~0u >> (kLanes - keys.count));
+        }
+    }
+    const lac_pattern &pattern_;
+    const Owner &owner_;
+    Pair<Span> row_;
+    Pair<Lanes> lanes_;
+};
 
 }  // namespace lacuna

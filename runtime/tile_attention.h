@@ -25,7 +25,7 @@ public:
           tile_(tile),
           alone_(tile.group == plan_.group_count),
           globals_(sequence_of(plan_, layout, head.sequence).globals()),
-          walk_(plan_, layout, keys, tile, head.sequence, head.kv_head) {}
+          walk_(plan_, layout, keys, tile, head.sequence, head.kv_head, t_.row_lists) {}
 
     // From begin() to finish(), with what other tiles do in between.
     void begin();

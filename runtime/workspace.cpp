@@ -43,6 +43,7 @@ TileScratch carve_tile(Carver &c, const lac_plan &plan) {
     s.sinks = c.take<float>(rows * v.partial_row);
     s.positions = c.take<int32_t>(rows);
     s.state_rows = c.take<int32_t>(rows);
+    s.row_lists = c.take<Indices>(reads_from(plan, Source::kPairs) ? rows : 0);
     s.nonfinite = c.take<uint8_t>(1);
     return s;
 }

@@ -59,6 +59,7 @@ struct TileScratch {
     float *sinks;         // rows of what each row begins with: its learned sink
     int32_t *positions;   // [row]
     int32_t *state_rows;  // [row]
+    Indices *row_lists;   // [row] of pairs
     uint8_t *nonfinite;
 };
 
@@ -83,7 +84,7 @@ struct Scratch {
 // one item after the other, a tile of more than a fold's items reads more than a core's cache holds
 // (1,920 keys of 128 features: 2 MB). Listed keys lie anywhere.
 inline int32_t turns(const lac_plan &plan) {
-    const bool far = plan.most_items > plan.variant->fold_items && !lists_keys(plan);
+    const bool far = plan.most_items > plan.variant->fold_items && !reads_from(plan, Source::kList);
     return far ? smaller(plan.most_tiles, kBlockTiles) : 1;
 }
 

@@ -43,7 +43,7 @@ constexpr int partial_row(int value_dim, const Format &f) {
 // Partial results that one fold or merge call takes at most.
 constexpr int kFoldItems = 8;
 
-// Pairs that one call takes at most. Their scores and weights are stack scratch.
+// Pairs that one call takes at most; of one row the runtime gives it a quarter of them.
 constexpr int kPairsMost = 512;
 
 // What may be tuned: any Tile gives the same results.

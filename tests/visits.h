@@ -165,13 +165,15 @@ private:
         const Sequence in = sequence_of(*plan_, layout, 0);
         TileRowCursor row(*plan_, tile, in.globals());
         tile_rows_.clear();
+        row_calls_.assign(static_cast<size_t>(tile.rows), 0);
         for (int r = 0; r < tile.rows; r++, row.advance()) {
             const int q = row.position() - case_.q_start;
             tile_rows_.push_back(static_cast<size_t>(q) * case_.group_heads + row.head());
             rows_[tile_rows_.back()] += tile.group == plan_->group_count ? kAlone : 1;
         }
         const HeadKeys keys = Workspace(*plan_, 1, true, nullptr).packed_keys(layout, 0);
-        ItemWalk walk(*plan_, layout, keys, tile, 0, 0);
+        std::vector<Indices> row_lists(static_cast<size_t>(tile.rows));
+        ItemWalk walk(*plan_, layout, keys, tile, 0, 0, row_lists.data());
         Batch batch;
         while (walk.next(scratch, variant_.fold_items, &batch)) {
             items_ += batch.items;
@@ -190,10 +192,19 @@ private:
             fault = "pairs of no row";
         for (int r = 0; r < variant_.tile_rows; r++) {
             if (s.pair_starts[r + 1] < s.pair_starts[r]) fault = "pairs are out of order";
+            if (s.pair_starts[r + 1] > s.pair_starts[r]) count_call(r);
             for (int p = s.pair_starts[r]; p < s.pair_starts[r + 1]; p++)
                 count_[tile_rows_[static_cast<size_t>(r)] * case_.k_tokens +
                        static_cast<size_t>(s.tokens[p])]++;
         }
+    }
+
+    // A row takes its second call's pairs when all rows have had their first: of one atom's, which
+    // drop no more than a row's last.
+    void count_call(int r) {
+        const int calls = ++row_calls_[static_cast<size_t>(r)];
+        for (int before = 0; before < r && pattern_.atom_count == 1; before++)
+            if (row_calls_[static_cast<size_t>(before)] > calls) fault = "a row reads far ahead";
     }
 
     void visit_item(const Scratch &s, const Layout &layout, const RowTile &tile, const Batch &batch,
@@ -264,6 +275,7 @@ private:
     const lac_plan *plan_ = nullptr;
     std::vector<int> count_, rows_;
     std::vector<size_t> tile_rows_;  // of the tile at hand
+    std::vector<int> row_calls_;     // with pairs of each row of the tile at hand
     int chunk_number_ = -1, items_ = 0;
 };
 
