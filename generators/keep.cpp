@@ -25,14 +25,6 @@ namespace lacuna {
 
 using namespace Halide;
 
-namespace {
-bool has_classes(const lac_pattern &p) {
-    for (uint32_t i = 0; i < p.atom_count; i++)
-        if (segment_of(p.atom[i]).row_stride > 1) return true;
-    return false;
-}
-}  // namespace
-
 KeepTest keep_by_words(const Func &words) {
     return [=](const Var &ki, const Var &r, const Expr &edge, const Expr &, const Var &item) {
         Expr bit = cast<uint32_t>(1) << cast<uint32_t>(ki);
@@ -55,7 +47,7 @@ KeepTest keep_by_pattern(const lac_pattern &pattern, const Func &positions,
                           keep);
         };
         for (int i = 1; i < all.count; i++) add(all.owner[i]);
-        if (has_classes(pattern)) add(kWhole);  // short sequences run in dense order
+        if (has_dense_order(pattern)) add(kWhole);  // short sequences run in dense order
         return keep;
     };
 }

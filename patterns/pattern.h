@@ -133,6 +133,36 @@ inline KeyRanges keys_of(const lac_pattern &p, AtomSet atoms, const TileRows &ro
     return all;
 }
 
+// Columns every:S beside atoms of which a row sees few keys (`near`, some more where they lie
+// apart): a short sequence is faster in the order of keys. None, and every is 0, where a row sees
+// many, or where other atoms than columns lie in no order of keys.
+struct Columns {
+    int64_t every = 0, near = 0;
+};
+inline Columns columns_of(const lac_pattern &p) {
+    constexpr int64_t kFar = int64_t{1} << 20, kApart = 16, kFew = 128;
+    Columns columns;
+    AtomSet others = 0;
+    for (uint32_t a = 0; a < p.atom_count; a++) {
+        const Segment s = segment_of(p.atom[a]);
+        const Retention r = retention_of(p.atom[a]);
+        if (s.source != Source::kPanels || s.row_stride > 1 || r.last == kEverything) return {};
+        columns.every = larger<int64_t>(columns.every, r.every);
+        if (r.every == 0) others |= only(a);
+    }
+    const KeyRanges seen = keys_of(p, others, {kFar, kFar, p.bidi ? 2 * kFar : kFar + 1, 0});
+    columns.near = (seen.count - 1) * kApart;
+    for (int i = 0; i < seen.count; i++) columns.near += seen.range[i].end - seen.range[i].first;
+    return columns.every > 1 && seen.count > 0 && columns.near <= kFew ? columns : Columns{};
+}
+
+// May rows of the pattern run in the order of keys, instead of atom by atom?
+inline bool has_dense_order(const lac_pattern &p) {
+    for (uint32_t i = 0; i < p.atom_count; i++)
+        if (segment_of(p.atom[i]).row_stride > 1) return true;
+    return columns_of(p).every > 0;
+}
+
 // The pattern's definition: may this query see this key?
 inline bool attends(const lac_pattern &p, const Pair<int64_t> &pair) {
     return pair.k >= 0 && owned(p, kWhole, pair);

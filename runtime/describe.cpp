@@ -103,7 +103,7 @@ bool pays_in_classes(const lac_plan &plan, int64_t classes, int64_t at, int64_t 
     const int64_t keys = ceil_div(end, classes * v.panel_keys) * v.panel_keys;  // of a class
     int64_t tile = v.tile_pairs + keys * (rows <= kFewRows ? kFewRows : v.usual_rows);
     // Rows that pass through several groups are folded in between.
-    if (plan.group_count > 1) tile += tile / 2;
+    if (plan.group_count > 1) tile += tile * 3 / 4;
     const int64_t sparse = tiles * tile + classes * keys * v.tile_pairs / kKeysPacked;
     return 10 * (dense_cost(v, at) + sparse) <= 11 * dense_cost(v, end);
 }
@@ -125,6 +125,34 @@ int64_t crossover_of_classes(const lac_plan &plan) {
                                       pays_in_classes(plan, classes, at, classes, kFewRows + 1)))
         at += v.usual_rows;
     return at;
+}
+
+// Up to position `at` rows run in dense order: do those behind pay? An item of columns takes a
+// panel, however few of its keys no other atom keeps, and its keys are packed once more.
+bool pays_in_columns(const lac_variant &v, const Columns &columns, int64_t at) {
+    const int64_t rows = v.usual_rows, keys = v.panel_keys, apart = columns.every * keys;
+    int64_t sparse = dense_cost(v, at);
+    for (int64_t end = at + rows;; end += rows) {
+        const int64_t panels = ceil_div(larger<int64_t>(end - columns.near, 1), apart);
+        const int64_t pairs = rows * (columns.near + rows + keys + panels * keys);
+        const int64_t tile = v.tile_pairs * 3 / 2 + pairs, dense = dense_cost(v, end);
+        const int64_t packed = ceil_div(end, apart) * keys;
+        sparse += tile;
+        // A twentieth more than dense is allowed: what this leaves out costs as much again.
+        if (20 * (sparse + packed * v.tile_pairs / kKeysPacked) > 21 * dense) return false;
+        if (tile <= dense - dense_cost(v, end - rows)) return true;
+    }
+}
+
+// Beside a short window, columns make more work than they save until the window has left some
+// panels behind.
+int64_t crossover_of_columns(const lac_plan &plan) {
+    const Columns columns = columns_of(plan.pattern);
+    if (columns.every == 0) return 0;
+    const int64_t rows = plan.variant->usual_rows;
+    int64_t at = columns.near / rows * rows;
+    while (at < kLatestCrossover && !pays_in_columns(*plan.variant, columns, at)) at += rows;
+    return at > columns.near ? at : 0;
 }
 
 }  // namespace
@@ -151,8 +179,9 @@ void describe(lac_plan &plan, const lac_kernel &kernel, const lac_pattern &patte
         row_reader(pattern) && plan.lists.heads == plan.heads && plan.heads != plan.kv_heads;
     group_segments(plan, own_lists);
     if (!shape.no_dense_order)
-        plan.crossover =
-            static_cast<int32_t>(larger(crossover_of_classes(plan), crossover_of_lists(plan)));
+        plan.crossover = static_cast<int32_t>(
+            larger(larger(crossover_of_classes(plan), crossover_of_columns(plan)),
+                   crossover_of_lists(plan)));
     if (reads_globals(pattern) || plan.crossover > 0) {
         Group &g = plan.group[plan.group_count];
         g = group_of(plan, Segment::contiguous(), false);

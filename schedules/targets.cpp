@@ -16,7 +16,7 @@ namespace {
 constexpr Format kAvx512Format{16, 15, 32, 16, {300, 8, 4}};
 constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 5};
 constexpr Tile kAvx512Single{1, 1, 1, 4, 4, 4, 8};
-constexpr Format kAvx2Format{16, 20, 16, 8, {150, 8, 3}};
+constexpr Format kAvx2Format{16, 20, 16, 8, {200, 8, 3}};
 constexpr Tile kAvx2Tile{12, 6, 6, 1, 2, 1}, kAvx2Few{4, 4, 4, 4, 2, 1, 1, true};
 constexpr Tile kAvx2Single{1, 1, 1, 4, 4, 4, 4};
 

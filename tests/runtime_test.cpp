@@ -219,8 +219,8 @@ int32_t crossover_of(const lac_kernel &kernel, const Problem &p) {
 // A tuned tile changes no bit and no cache: where rows run in dense order hangs on the tier alone,
 // unless the caller wants none.
 TEST(Plan, OfATunedTileHasTheSameCrossover) {
-    for (const char *text :
-         {"strided:16", "window:32+strided:16", "dilated:9,7", "topk:40", "mask:csr"}) {
+    for (const char *text : {"strided:16", "window:32+strided:16", "dilated:9,7", "topk:40",
+                             "mask:csr", "window:32+every:16", "bidi/local:9,9+every:64"}) {
         Problem p;
         p.pattern = text;
         p.q_tokens = p.k_tokens = 4096;
@@ -238,6 +238,19 @@ TEST(Plan, OfATunedTileHasTheSameCrossover) {
         }
         EXPECT_EQ(found.size(), 1U) << text;
         EXPECT_GT(*found.begin(), 0) << text;
+    }
+}
+
+// What a longer window drops in short sequences is more than columns cost, and a cache would keep
+// the keys of dense order beside its ring.
+TEST(Plan, OfALongWindowAndColumnsHasNoDenseOrder) {
+    for (const char *text : {"window:256+every:64+sink:4", "window:129+every:2", "window:16+sink:4",
+                             "every:16", "every:16+dense", "window:8+every:4+bigbird:8,1,1,1"}) {
+        Problem p;
+        p.pattern = text;
+        p.q_tokens = p.k_tokens = 4096;
+        for (const std::string &tier : runnable_tiers())
+            EXPECT_EQ(crossover_of(find_kernel(general_kernel(), tier), p), 0) << text;
     }
 }
 
