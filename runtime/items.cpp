@@ -149,12 +149,13 @@ int32_t ItemWalk::keep_pairs(int32_t *tokens, const Indices &keys) const {
         kept = static_cast<int32_t>(to - tokens);
     };
     const Run &run = plan_.runs[run_];
-    if (run.words == kTested)
+    if (run.words == kTested) {
         OwnedKeys(plan_.pattern, plan_.segment[run.segment].owner, head_of(row_), row_.position(),
                   layout_.k_tokens, in_)
             .each(keys, copy);
-    else
+    } else {
         copy(keys, OwnedKeys::kAll);
+    }
     return kept;
 }
 
