@@ -45,15 +45,24 @@ void wait_for_turn(const Job &job, int64_t unit, int32_t blocks_before, int32_t 
         wait_for(done[blocks[b].packs_before + b], 1);
 }
 
-// Packs a piece of K and V; the head that had the place before must be done. `packed` counts tasks
-// in order: all before it are done.
+// Heads that had the place before must be done, their packs as well: some are read by no block.
+// One that packs anything has waited for those before it; a sequence without queries may not.
+void wait_for_place(const Job &job, int64_t unit) {
+    const Workspace &ws = job.workspace;
+    for (int64_t before = unit - ws.heads_in_flight(); before >= 0;
+         before -= ws.heads_in_flight()) {
+        const Layout &layout = layout_of(*job.call.plan, before);
+        wait_for(ws.progress()[before].packed, static_cast<uint32_t>(layout.pack_tasks));
+        wait_for(ws.progress()[before].attended, static_cast<uint32_t>(layout.blocks));
+        if (layout.pack_tasks > 0) return;
+    }
+}
+
+// Packs a piece of K and V. `packed` counts tasks in order: all before it are done.
 void run_pack(const Job &job, int64_t unit, int32_t task) {
     const lac_plan &plan = *job.call.plan;
     const Workspace &ws = job.workspace;
-    const int64_t before = unit - ws.heads_in_flight();
-    if (before >= 0)
-        wait_for(ws.progress()[before].attended,
-                 static_cast<uint32_t>(layout_of(plan, before).blocks));
+    wait_for_place(job, unit);
     pack_task(job.call, ws, layout_of(plan, unit), static_cast<int32_t>(unit / plan.kv_heads),
               static_cast<int32_t>(unit % plan.kv_heads),
               static_cast<int32_t>(unit % ws.heads_in_flight()), task);
