@@ -95,6 +95,7 @@ private:
             visit(keys, unowned(lanes_).word() & ~0u >> (kLanes - keys.count));
         }
     }
+
     const lac_pattern &pattern_;
     const Owner &owner_;
     Pair<Span> row_;

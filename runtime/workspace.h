@@ -82,7 +82,7 @@ struct Scratch {
 
 // Tiles of a block that take turns, a few items each, so that K and V are read from far away once:
 // one item after the other, a tile of more than a fold's items reads more than a core's cache holds
-// (1,920 keys of 128 features: 2 MB). Listed keys lie anywhere.
+// (1,920 keys of 128 features: 2 MB). Pairs ascend in passes; the lists of tiles lie anywhere.
 inline int32_t turns(const lac_plan &plan) {
     const bool far = plan.most_items > plan.variant->fold_items && !reads_from(plan, Source::kList);
     return far ? smaller(plan.most_tiles, kBlockTiles) : 1;

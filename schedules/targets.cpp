@@ -12,7 +12,8 @@ namespace {
 // Registers decide the register blocks: 16 of them below AVX-512, 32 there. A tile's scores,
 // rows * panel_keys * (chunk + 1) floats, stay within the 16 KiB that Halide puts on the stack.
 // The costs of tiles and of listed keys are from `lacuna bench --own-order --words` of topk,
-// dilated and strided at 64 to 1,024 tokens, on ARM from instruction counts of the same.
+// dilated, strided and windows with columns at 32 to 1,024 tokens, on ARM from instruction counts
+// of the same.
 constexpr Format kAvx512Format{16, 15, 32, 16, {300, 8, 4}};
 constexpr Tile kAvx512Tile{16, 8, 8, 2, 4, 1, 2}, kAvx512Few{4, 4, 4, 2, 2, 2, 5};
 constexpr Tile kAvx512Single{1, 1, 1, 4, 4, 4, 8};
